@@ -3,6 +3,7 @@ import AgentEventsFiles
 import AgentEventsSimulatedFiles
 import AgentEventsTesting
 import Foundation
+import Synchronization
 import Testing
 
 @testable import AgentEventsFileLog
@@ -99,7 +100,14 @@ import Testing
             try await log.delete([Self.gone], at: Self.time)
             #expect(try await log.thread(Self.gone) == nil)
             let kept = try await log.read(LogRead(.thread("t_kept", after: 0))).events
-            #expect(try await log.erase(at: Self.time).count == 1)
+            // What is noted is when it was gone, and not when it was begun.
+            let foundThen = Mutex<[String]?>(nil)
+            let clock = WallClock {
+                foundThen.withLock { $0 = try? Self.findings(in: folder).filter { $0.contains("-blocks") } }
+                return Self.time
+            }
+            #expect(try await log.erase(clock: clock).count == 1)
+            #expect(foundThen.withLock { $0 } == [])
             #expect(try Self.findings(in: folder) == [])
             #expect(try await log.read(LogRead(.thread("t_kept", after: 0))).events == kept)
             #expect(kept.count == 40)
@@ -144,7 +152,7 @@ import Testing
             do {
                 try await second.delete([Self.gone], at: Self.time)
                 isDeleted = true
-                _ = try await second.erase(at: Self.time)
+                _ = try await second.erase(clock: WallClock { Self.time })
                 isErased = true
             } catch {
                 #expect(disk.isStopped, "\(error)")
@@ -161,7 +169,7 @@ import Testing
                 #expect(try await third.read(LogRead(.thread(Self.gone, after: 0))).events.count == 20, comment)
                 try await third.delete([Self.gone], at: Self.time)
             }
-            _ = try await third.erase(at: Self.time)
+            _ = try await third.erase(clock: WallClock { Self.time })
             #expect(try Self.findings(on: disk) == [], comment)
             #expect(try await third.read(LogRead(.thread("t_kept", after: 0))).events == kept, comment)
             #expect(generation > 0)
@@ -224,7 +232,9 @@ import Testing
                     threads[index] = ThreadID(stringLiteral: "t_\(names)")
                     heads[thread] = nil
                 }
-                if Int.random(in: 0..<9, using: &random) == 0 { _ = try await log.erase(at: Self.time) }
+                if Int.random(in: 0..<9, using: &random) == 0 {
+                    _ = try await log.erase(clock: WallClock { Self.time })
+                }
                 if Int.random(in: 0..<15, using: &random) == 0 {
                     log = try await LogComparison.reopened(log, killed: Bool.random(using: &random))
                     generation = try await log.open().generation

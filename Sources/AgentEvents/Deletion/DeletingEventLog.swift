@@ -1,7 +1,7 @@
 /// A log that can delete threads for good.
 ///
 /// A deletion has two steps. ``delete(_:at:)`` is quick: from then on nobody reads the thread, whatever happens to the
-/// process. ``erase(at:)`` takes as long as it needs: it removes the bytes from the files. A log that was opened after a crash
+/// process. ``erase(clock:)`` takes as long as it needs: it removes the bytes from the files. A log that was opened after a crash
 /// names what is still to be erased (``unfinishedDeletions()``).
 ///
 /// Effects of a deletion on the rest of a log:
@@ -33,9 +33,9 @@ public protocol DeletingEventLog: EventLog {
     /// Removes the bytes of all threads that were deleted before, and returns when that is durable. Writers and readers
     /// of other threads continue. One call at a time; it may be repeated after it failed, or a crash.
     ///
-    /// - Parameter time: noted as the time of the erasure.
+    /// - Parameter clock: tells the time of the erasure, which is noted; read once the bytes are gone, and not before.
     /// - Returns: the deletions that are complete now; each is returned once.
-    func erase(at time: Timestamp) async throws(EventLogError) -> [ThreadDeletion]
+    func erase(clock: WallClock) async throws(EventLogError) -> [ThreadDeletion]
 
     /// The deletion of a thread; `nil` when it was not deleted.
     func deletion(of thread: ThreadID) async throws(EventLogError) -> ThreadDeletion?

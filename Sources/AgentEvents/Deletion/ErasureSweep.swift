@@ -27,7 +27,7 @@ final class ErasureSweep: Sendable {
     func run() async {
         while await signal.wait() {
             do throws(EventLogError) {
-                _ = try await log.erase(at: environment.wallClock.now())
+                _ = try await log.erase(clock: environment.wallClock)
                 lastFailure.withLock { $0 = nil }
             } catch {
                 lastFailure.withLock { $0 = error }

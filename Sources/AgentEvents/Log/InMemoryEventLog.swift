@@ -157,10 +157,10 @@ extension InMemoryEventLog: DeletingEventLog {
         }
     }
 
-    public func erase(at time: Timestamp) async throws(EventLogError) -> [ThreadDeletion] {
+    public func erase(clock: WallClock) async throws(EventLogError) -> [ThreadDeletion] {
         try state.withLock { (state) throws(EventLogError) in
             guard state.isOpen else { throw EventLogError(.closed, "the log is not open") }
-            return state.deletions.erase(at: time)
+            return state.deletions.erase(at: clock.now())
         }
     }
 

@@ -418,8 +418,8 @@ public final class AgentRuntime: Sendable {
         guard let log = log as? any DeletingEventLog else {
             throw AgentEventsError(.deletionUnsupported, "the log of this service does not delete threads")
         }
-        let time = environment.wallClock.now()
-        return try await mapLogError { () async throws(EventLogError) in try await log.erase(at: time) }
+        let clock = environment.wallClock
+        return try await mapLogError { () async throws(EventLogError) in try await log.erase(clock: clock) }
     }
 
     /// The reason why deleted threads could not be erased the last time; it is tried again. `nil` when they were, or there are none.

@@ -11,11 +11,11 @@ extension FileEventLog: DeletingEventLog {
         try await onState { () throws(EventLogError) in try erasure.delete(threads, at: time) }
     }
 
-    public func erase(at time: Timestamp) async throws(EventLogError) -> [ThreadDeletion] {
+    public func erase(clock: WallClock) async throws(EventLogError) -> [ThreadDeletion] {
         let erasure = try openErasure()
         // With what trims: both take files away from under each other.
         return try await onRetention { () throws(EventLogError) in
-            try erasure.erase(at: time) { () throws(EventLogError) -> [Segment] in try seal() }
+            try erasure.erase(clock: clock) { () throws(EventLogError) -> [Segment] in try seal() }
         }
     }
 

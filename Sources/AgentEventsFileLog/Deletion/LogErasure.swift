@@ -33,7 +33,7 @@ final class LogErasure: Sendable {
     /// - Parameter seal: has the next commit begin a new file, and returns the files there are, to which nothing is written
     ///   any longer. In one step: a file that is begun in between is written to, and is not to be replaced.
     func erase(
-        at time: Timestamp,
+        clock: WallClock,
         seal: () throws(EventLogError) -> [Segment]
     ) throws(EventLogError) -> [ThreadDeletion] {
         let unfinished = try connection.index.read { try DeletionDatabase.unfinished(in: $0) }
@@ -51,6 +51,8 @@ final class LogErasure: Sendable {
             try connection.fileTurn.withLock { _ throws(EventLogError) in try erase(numbers, in: segment) }
         }
         try connection.index.compact()
+        // Now, and not before: until here the bytes were in the files.
+        let time = clock.now()
         var erased: [ThreadDeletion] = []
         try connection.index.transaction("erasing from") { database in
             erased = try unfinished.map { try DeletionDatabase.noteErased($0, at: time, in: database) }

@@ -122,7 +122,7 @@ public struct DeletingLogConformance: ConformanceSuite {
             check(try await store.load(.snapshot, thread: "t_2", name: "n") == nil, "and none is kept later")
         }
         check(try await log.deletion(of: "t_none") == nil, "a thread that was never there was not deleted")
-        _ = try await log.erase(at: Self.time)
+        _ = try await log.erase(clock: WallClock { Self.time })
         try await checkIsGone(log, "after the erasure")
         try await checkOthers(log, script, "after the erasure")
     }
@@ -140,7 +140,7 @@ public struct DeletingLogConformance: ConformanceSuite {
         }
         try await log.delete(["t_2"], at: Self.time)
         for isErased in [false, true] {
-            if isErased { _ = try await log.erase(at: Self.time) }
+            if isErased { _ = try await log.erase(clock: WallClock { Self.time }) }
             for (index, place) in places.enumerated() {
                 let next = places[(index + 1)...].first { $0.event.thread != "t_2" }
                 let page = try await log.read(LogRead(.all(afterOffset: place.offset), maximumCount: 1))
@@ -173,11 +173,11 @@ public struct DeletingLogConformance: ConformanceSuite {
         check(try await log.unfinishedDeletions().isEmpty, "nothing is to be erased at first")
         try await log.delete(["t_2"], at: Self.time)
         check(try await log.unfinishedDeletions() == ["t_2"], "a deletion is to be erased")
-        let erased = try await log.erase(at: Self.time)
+        let erased = try await log.erase(clock: WallClock { Self.time })
         check(erased.map(\.thread) == [ThreadDigest(of: "t_2" as ThreadID)], "the erasure says which it has completed")
         check(erased.allSatisfy { $0.erasedAt == Self.time }, "and when")
         check(try await log.unfinishedDeletions().isEmpty, "then nothing is to be erased any longer")
-        check(try await log.erase(at: Self.time).isEmpty, "a second erasure has nothing to do")
+        check(try await log.erase(clock: WallClock { Self.time }).isEmpty, "a second erasure has nothing to do")
         check(try await log.deletion(of: "t_2")?.erasedAt == Self.time, "the deletion says that it is erased")
     }
 
@@ -243,14 +243,14 @@ public struct DeletingLogConformance: ConformanceSuite {
             var (log, script) = try await opened()
             try await fill(log, &script)
             try await log.delete(["t_2"], at: Self.time)
-            if isErased { _ = try await log.erase(at: Self.time) }
+            if isErased { _ = try await log.erase(clock: WallClock { Self.time }) }
             log = try await reopen(log)
             let opening = try await log.open()
             check(!opening.threadsWithOpenRuns.contains("t_2"), "no run of it is open after a restart")
             try await checkIsGone(log, "after a restart")
             try await checkOthers(log, script, "after a restart")
             check(try await log.unfinishedDeletions().isEmpty == isErased, "what was not erased still is to be")
-            _ = try await log.erase(at: Self.time)
+            _ = try await log.erase(clock: WallClock { Self.time })
             try await checkIsGone(log, "after a restart and an erasure")
             var next = LogScript(generation: opening.generation, events: script.events)
             try await log.append(next.commit(["t_3", "t_4"]))

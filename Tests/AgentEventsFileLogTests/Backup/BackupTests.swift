@@ -71,11 +71,11 @@ import Testing
             let others = [try await events(log, "t_1"), try await events(log, "t_3")]
             let before = try await log.backUp(to: folder + "/before")
             try await log.delete(["t_2"], at: Timestamp(milliseconds: 1))
-            if isErased { #expect(try await log.erase(at: Timestamp(milliseconds: 2)).count == 1) }
+            if isErased { #expect(try await log.erase(clock: WallClock { Timestamp(milliseconds: 2) }).count == 1) }
             let made = try await log.backUp(to: folder + "/b")
             #expect(made.threadCount == 2)
             #expect(try FileLogBackup(folder: made.folder).verify().problems == [])
-            _ = try await log.erase(at: Timestamp(milliseconds: 3))
+            _ = try await log.erase(clock: WallClock { Timestamp(milliseconds: 3) })
             #expect(try FileLogBackup(folder: made.folder).verify().problems == [])
             #expect(try FileLogBackup(folder: before.folder).verify().problems == [])
             try await log.close()
@@ -86,7 +86,8 @@ import Testing
             #expect(try await [events(restored, "t_1"), events(restored, "t_3")] == others)
             #expect(try await events(restored, "t_2").isEmpty)
             // What was not erased before the copy was made is erased where it is restored.
-            #expect(try await restored.erase(at: Timestamp(milliseconds: 4)).count == (isErased ? 0 : 1))
+            #expect(
+                try await restored.erase(clock: WallClock { Timestamp(milliseconds: 4) }).count == (isErased ? 0 : 1))
             try await restored.close()
         }
     }
