@@ -1,6 +1,6 @@
 /// The order of a thread's events: the runs that are open, and how they hang together.
 ///
-/// An event goes through in three steps. ``check(_:host:at:lookedUp:)`` decides and changes nothing. What it accepts,
+/// An event goes through in two steps. ``check(_:host:at:lookedUp:)`` decides and changes nothing. What it accepts,
 /// ``apply(_:_:)`` changes in place, and cannot fail. What was applied can be taken back by ``rollBack(_:)`` as long as
 /// the journal is there: where a later event of the same emission is refused, the thread is as it was before the first
 /// (I4).

@@ -2,8 +2,8 @@ import Synchronization
 
 /// One user's agent work in one thread: the only place where events of that thread are made.
 ///
-/// The actor checks an event against the order of its run, numbers it, encodes it once, applies it and hands it to the
-/// log, all in one synchronous section, so nothing can come in between: ``emit(_:)`` and everything else that makes
+/// The actor checks an event against the order of its run, numbers it, encodes it once, offers it to the log and applies
+/// it, all in one synchronous section, so nothing can come in between: ``emit(_:)`` and everything else that makes
 /// events go through it. There is at most one context for a thread in a process; ``AgentRuntime/context(user:thread:)``
 /// gives it.
 ///

@@ -1,6 +1,6 @@
 /// The state that the next event of a thread meets: the order of its runs, the last number and the last time.
 ///
-/// It takes events through the synchronous section: check, number, encode, apply. Nearly every emission is one event,
+/// It takes events through the synchronous section: check, number, encode, offer, apply. Nearly every emission is one event,
 /// which is offered to the log before it is applied, so that nothing has to be taken back; those of several events are
 /// applied one by one, with a journal.
 ///

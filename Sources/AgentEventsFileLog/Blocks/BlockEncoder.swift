@@ -1,6 +1,6 @@
 import AgentEvents
 
-/// Cuts a commit into blocks.
+/// Divides a commit into blocks.
 ///
 /// A block is what a reader reads at once and checks as a whole: large enough for little overhead, small enough that
 /// one event costs little.

@@ -2,8 +2,8 @@
 /// commit is not whole. A commit that was on the disk for certain is never cut off: where such a one is damaged, the
 /// log is refused.
 ///
-/// A torn block, which a crash has left half-written, is none that ``SegmentStore/intactBlock`` finds; ``SegmentRecovery`` cuts off
-/// what ``finish`` says.
+/// For a torn block, which a crash has left half-written, ``SegmentStore/intactBlock`` returns `nil`. ``SegmentRecovery`` cuts there, as
+/// ``finish`` says; the article OnDisk draws it.
 ///
 ///     start ──(files are missing)──> refused
 ///       │
