@@ -4,8 +4,8 @@
 ///
 /// While it replays, pages come from the log, one at a time and only while the connection is writable. It is live when
 /// its cursor is the last event that its event loop has seen of the thread; then it gets each commit as it comes. A commit
-/// that cannot be written makes it fall behind, and it replays again, from its cursor: the connection is full, the commit is too large
-/// for one write, or is not whole in memory.
+/// that cannot be written makes it fall behind, and it replays again, from its cursor: the connection is full, or the commit is
+/// too large for one write, or not whole in memory.
 package struct SubscriptionStateMachine: Equatable {
     private enum State: Equatable {
         /// Its place in the log is being looked up.
