@@ -470,8 +470,8 @@ package final class AgentDispatcher: Sendable {
         }
     }
 
-    /// - Returns: whether to look again: a run may have ended between the look and its entry here, and nobody would look for it
-    ///   before its time.
+    /// - Returns: whether to look again: a run may have ended between the look and its entry here, also one that was known
+    ///   before the look, and nobody would look for it before its time.
     private func lookAtQueue(of thread: ThreadID, _ user: UserID) async throws(AgentEventsError) -> Bool {
         // Before the look: those that come meanwhile may not be among what it finds.
         let known = queue.withLock { $0.queued(in: thread) }
@@ -486,9 +486,12 @@ package final class AgentDispatcher: Sendable {
         let entries = found.filter { mayBeStarted($0.agent) }
         let places = Set(found.map(\.place))
         let gone = known.filter { !places.contains($0) }
+        var hasNew = false
         perform { queue in
-            gone.flatMap { queue.left($0) } + entries.flatMap { queue.enqueue($0) } + queue.freed(thread)
+            let queued = queue.queued(in: thread)
+            hasNew = entries.contains { $0.notBefore != nil && !queued.contains($0.place) }
+            return gone.flatMap { queue.left($0) } + entries.flatMap { queue.enqueue($0) } + queue.freed(thread)
         }
-        return entries.contains { $0.notBefore != nil && !known.contains($0.place) }
+        return hasNew
     }
 }

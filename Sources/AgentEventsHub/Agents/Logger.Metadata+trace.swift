@@ -1,5 +1,5 @@
 package import AgentEvents
-package import Logging
+public import Logging
 
 extension Logger.Metadata {
     /// Names the trace in which something was asked for, if that is known. It is `trace_id` in the lines of the program.
