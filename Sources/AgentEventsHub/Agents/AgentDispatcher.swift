@@ -279,7 +279,7 @@ package final class AgentDispatcher: Sendable {
                 "thread.id": "\(job.place.thread)", "run.id": "\(job.place.run)", "agent.name": "\(job.agent.name)",
                 "error.code": "\((error as? any CodedError)?.eventCode ?? "error")",
             ]
-            metadata.add(trace.withLock { $0 })
+            TraceMetadata.add(trace.withLock { $0 }, to: &metadata)
             logger.info("run ended with an error", metadata: metadata)
         }
     }

@@ -86,7 +86,7 @@ package final class StuckBodies: Sendable {
                 var metadata: Logger.Metadata = [
                     "thread.id": "\(agent.thread)", "run.id": "\(run)", "agent.name": "\(agent.name)",
                 ]
-                metadata.add(agent.trace)
+                TraceMetadata.add(agent.trace, to: &metadata)
                 logger.warning("agent still works although its run has ended", metadata: metadata)
             }
             guard let rest else {

@@ -28,7 +28,7 @@ struct ErrorBodies<Context: RequestContext>: RouterMiddleware {
             return Response(ProtocolError.stopping())
         } catch {
             var metadata: Logger.Metadata = ["error.message": "\(error)"]
-            metadata.add(request.trace)
+            TraceMetadata.add(request.trace, to: &metadata)
             context.logger.info("request failed", metadata: metadata)
             return Response(ProtocolError(.internalFailure, "the request failed inside of the service"))
         }

@@ -111,9 +111,9 @@ struct SinkOptions: ParsableArguments {
 
     /// Read by the same rules as the secrets of tokens: others than the owner of the file may not use it.
     private static func secret(in path: String) throws -> [UInt8] {
-        do {
+        do throws(TokenKeyError) {
             return try KeyFile.secret(at: path)
-        } catch let error as TokenKeyError {
+        } catch {
             throw ProgramExit.usage("--webhook-secret-file \(path): \(error.message)")
         }
     }

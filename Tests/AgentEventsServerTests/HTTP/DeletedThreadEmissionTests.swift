@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsHub
+import AgentEventsTesting
 import Testing
 
 @testable import AgentEventsServer

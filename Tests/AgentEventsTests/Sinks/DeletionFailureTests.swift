@@ -44,7 +44,9 @@ import Testing
             try await log.recall(key, in: thread)
         }
 
-        func erase(at time: Timestamp) async throws(EventLogError) -> [ThreadDeletion] { try await log.erase(at: time) }
+        func erase(clock: WallClock) async throws(EventLogError) -> [ThreadDeletion] {
+            try await log.erase(clock: clock)
+        }
         func unfinishedDeletions() async throws(EventLogError) -> [ThreadID] { try await log.unfinishedDeletions() }
         func threads(of user: UserID) async throws(EventLogError) -> [ThreadID] { try await log.threads(of: user) }
 
