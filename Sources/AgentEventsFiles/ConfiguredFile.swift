@@ -1,7 +1,3 @@
-#if canImport(CDispatch)
-    // The structures of files are this module's when it is seen first, as it is in an optimised build.
-    import CDispatch
-#endif
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
