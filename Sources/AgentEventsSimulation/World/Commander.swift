@@ -138,11 +138,11 @@ final class Commander: Sendable {
             guard let request = state.inFlight.removeValue(forKey: number) else {
                 return (nil as CommandRequest?, nil as CommandAnswer?)
             }
-            let known = state.answered[thread].flatMap { $0.request == request ? $0.answer : nil }
             if state.pending[thread] == request { state.pending[thread] = nil }
-            if known == nil, answer.outcome != .unchanged || !state.sentToLostProcess.contains(number) {
-                state.answered[thread] = (request, answer)
-            }
+            // What has changed nothing is in no log: a process that is gone may have said so, and the next one decides again.
+            guard answer.outcome != .unchanged || !state.sentToLostProcess.contains(number) else { return (request, nil) }
+            let known = state.answered[thread].flatMap { $0.request == request ? $0.answer : nil }
+            if known == nil { state.answered[thread] = (request, answer) }
             return (request, known)
         }
         guard let request else { return }
