@@ -140,7 +140,9 @@ final class Commander: Sendable {
             }
             if state.pending[thread] == request { state.pending[thread] = nil }
             // What has changed nothing is in no log: a process that is gone may have said so, and the next one decides again.
-            guard answer.outcome != .unchanged || !state.sentToLostProcess.contains(number) else { return (request, nil) }
+            guard answer.outcome != .unchanged || !state.sentToLostProcess.contains(number) else {
+                return (request, nil)
+            }
             let known = state.answered[thread].flatMap { $0.request == request ? $0.answer : nil }
             if known == nil { state.answered[thread] = (request, answer) }
             return (request, known)
