@@ -68,6 +68,8 @@ final class SurvivalTrial: Sendable {
         var tasks: [Task<Void, Never>] = []
         var context: ExecutionContext?
         var marks: [Mark] = []
+        /// The question whose time passes without an answer.
+        var expiring: ApprovalID?
     }
 
     private let subject: Subject
@@ -120,6 +122,7 @@ final class SurvivalTrial: Sendable {
             case .failure(let error): .threw("\(error)")
             case nil: .hangs
             }
+        state.withLock { $0.expiring = nil }
         task.cancel()
         runtime.shutdown()
         _ = await life.value(within: subject.timeLimit, subject.clock)
@@ -169,7 +172,10 @@ final class SurvivalTrial: Sendable {
         }
         if case .approvalResolved(let resolved) = event.payload {
             let mark = Mark(decision: resolved.decision, effectCount: effectCount, followingCount: -1)
-            state.withLock { $0.marks.append(mark) }
+            state.withLock { state in
+                state.marks.append(mark)
+                if state.expiring == resolved.approvalID { state.expiring = nil }
+            }
         }
         if resumesAfter(event) { resume() }
         guard isFirst else { return false }
@@ -214,7 +220,7 @@ final class SurvivalTrial: Sendable {
         switch disturbance {
         case .expire(question):
             guard let expiresAt = asked.expiresAt else { break }
-            clock.advance(by: .milliseconds(expiresAt.milliseconds - event.time.milliseconds))
+            passTime(of: asked.approvalID, .milliseconds(expiresAt.milliseconds - event.time.milliseconds))
             return
         case .deny(question): isApproved = false
         case .answerWhilePaused(question): await act { _ = try await $0.command(.by(.pause)) }
@@ -231,6 +237,19 @@ final class SurvivalTrial: Sendable {
                 // The run may have ended, or its process.
                 guard error.code == .approvalDataInvalid else { return }
                 self.state.withLock { $0.refusal = error.message }
+            }
+        }
+    }
+
+    /// Lets the time for an answer pass.
+    private func passTime(of approval: ApprovalID, _ duration: Duration) {
+        state.withLock { $0.expiring = approval }
+        clock.advance(by: duration)
+        perform { _ in
+            // Who read the time before this, and begins to sleep after it, sleeps too long.
+            while self.state.withLock({ $0.expiring == approval }) {
+                for _ in 0..<Self.patience { await Task.yield() }
+                self.clock.advance(by: .seconds(60))
             }
         }
     }
