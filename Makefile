@@ -33,7 +33,7 @@ help:
 	@echo 'make run      build the service and start it with the demo agent (arguments: make run arguments="--port 9000")'
 	@echo 'make test     set up, lint, build, and run every check there is'
 	@echo 'make soak     build for speed, simulate for ten minutes, and run the long forms of the checks under faults and'
-	@echo '              load: twenty minutes at most'
+	@echo '              load: half an hour at most, and the builds'
 	@echo 'make mutations'
 	@echo '              break the code in each place of Tests/Mutations, and see that a test or the simulation finds it:'
 	@echo '              an hour at most'
@@ -85,8 +85,8 @@ test: .build/setup/checks
 	@$(as_usual) .ci/lanes $(python) $(beside)
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
 
-# Ten minutes for the simulation, and two minutes for each of the others at most; on the interrupt a script ends the
-# services that it started.
+# Ten minutes for the simulation, a quarter of an hour for the fuzzing beside it, and two minutes for each of the others at
+# most; on the interrupt a script ends the services that it started.
 soak: .build/setup/checks
 	@rm -f .build/logs/passed
 	@$(step) 'release build' $(release_build)
