@@ -305,8 +305,9 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsPrometheus", "AgentEventsServer",
-                "AgentEventsTesting", "AgentEventsTestSupport", "AgentEventsTracing", "agent-events",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsClient", "AgentEventsHub", "AgentEventsPrometheus",
+                "AgentEventsProtocol", "AgentEventsServer", "AgentEventsTesting", "AgentEventsTestSupport",
+                "AgentEventsTracing", "agent-events",
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
             ],
             swiftSettings: settings
@@ -404,7 +405,9 @@ let package = Package(
         ),
         .testTarget(
             name: "AgentEventsTests",
-            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsTesting"],
+            dependencies: [
+                "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsTesting", "AgentEventsTestSupport",
+            ],
             swiftSettings: settings
         ),
         .testTarget(

@@ -3,8 +3,8 @@ import AgentEventsTesting
 import Synchronization
 
 /// A log that counts what is read from it, and can be trimmed at a moment of the test's choice.
-package final class CountingLog: EventLog, StateStore {
-    private let log = InMemoryEventLog(generations: .counting)
+package final class CountingLog: ForwardingLog, StateStore {
+    package let log = InMemoryEventLog(generations: .counting)
     private let count = Mutex(0)
     private let isFailing = Mutex(false)
     private let calls = Mutex((pages: 0, records: 0))
@@ -66,9 +66,6 @@ package final class CountingLog: EventLog, StateStore {
         if isFailing.withLock({ $0 }) { throw EventLogError(.failed, "the disk is gone") }
     }
 
-    package func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    package func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
-
     package func read(_ request: LogRead) async throws(EventLogError) -> LogPage {
         calls.withLock { $0.pages += 1 }
         // As one that has to look somewhere: whoever asks in the meantime is there before the answer.
@@ -87,22 +84,4 @@ package final class CountingLog: EventLog, StateStore {
         return try await log.thread(thread)
     }
 
-    package func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-        try await log.startedRuns(among: runs, in: thread)
-    }
-
-    package func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-        try await log.recall(key, in: thread)
-    }
-
-    package func load(_ kind: StoredValue.Kind, thread: ThreadID?, name: String) async throws(EventLogError) -> [UInt8]?
-    {
-        try await log.load(kind, thread: thread, name: name)
-    }
-
-    package func loadAll(_ kind: StoredValue.Kind, thread: ThreadID?) async throws(EventLogError) -> [StoredValue] {
-        try await log.loadAll(kind, thread: thread)
-    }
-
-    package func save(_ values: [StoredValue]) async throws(EventLogError) { try await log.save(values) }
 }

@@ -39,22 +39,6 @@ private final class Collector: SpanExporter {
     var limits: [Duration] { state.withLock { $0.limits } }
 }
 
-/// A log that does not find the beginnings of runs by itself.
-private struct PlainLog: EventLog {
-    let log: InMemoryEventLog
-
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
-    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
-    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-        try await log.startedRuns(among: runs, in: thread)
-    }
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-        try await log.recall(key, in: thread)
-    }
-}
-
 /// The sink over a log: what it makes of it, whatever happens to its process and to the collector.
 struct TraceSinkTests {
     private let clock = ManualClock()
@@ -129,7 +113,7 @@ struct TraceSinkTests {
         #expect(expected.flatMap(\.self).count == 16)
         for place in events.indices {
             let collector = Collector()
-            let sink = sink(collector, isPlain ? PlainLog(log: log) : log)
+            let sink = sink(collector, isPlain ? BareLog(log) : log)
             try await sink.receive(SinkBatch(events: Array(events[place...])))
             #expect(await sink.settle(isStopping: false))
             #expect(collector.spans == expected[place...].flatMap(\.self), "from \(place) on")

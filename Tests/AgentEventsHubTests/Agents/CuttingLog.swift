@@ -1,9 +1,10 @@
 import AgentEvents
+import AgentEventsTestSupport
 import Synchronization
 
 /// A log that notes its commits, and takes no further one after some.
-final class CuttingLog: EventLog {
-    private let log: InMemoryEventLog
+final class CuttingLog: ForwardingLog {
+    let log: InMemoryEventLog
     private let rest: Mutex<Int>
     private let noted = Mutex<[[LogEntry]]>([])
 
@@ -30,13 +31,4 @@ final class CuttingLog: EventLog {
         noted.withLock { $0.append(commit.entries) }
     }
 
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
-    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-        try await log.startedRuns(among: runs, in: thread)
-    }
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-        try await log.recall(key, in: thread)
-    }
 }

@@ -1,9 +1,10 @@
 import AgentEvents
+import AgentEventsTestSupport
 import Synchronization
 
 /// A log that counts the events that are read from it.
-final class ReadCountingLog: RunIndexedLog, StateStore {
-    private let log: InMemoryEventLog
+final class ReadCountingLog: RunIndexedLog, ForwardingLog, StateStore {
+    let log: InMemoryEventLog
     private let count = Mutex(0)
 
     init(_ log: InMemoryEventLog) { self.log = log }
@@ -21,23 +22,7 @@ final class ReadCountingLog: RunIndexedLog, StateStore {
         return page
     }
 
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
-    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-        try await log.startedRuns(among: runs, in: thread)
-    }
     func firstSequence(of run: RunID, in thread: ThreadID) async throws(EventLogError) -> UInt64? {
         try await log.firstSequence(of: run, in: thread)
     }
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-        try await log.recall(key, in: thread)
-    }
-    func load(_ kind: StoredValue.Kind, thread: ThreadID?, name: String) async throws(EventLogError) -> [UInt8]? {
-        try await log.load(kind, thread: thread, name: name)
-    }
-    func loadAll(_ kind: StoredValue.Kind, thread: ThreadID?) async throws(EventLogError) -> [StoredValue] {
-        try await log.loadAll(kind, thread: thread)
-    }
-    func save(_ values: [StoredValue]) async throws(EventLogError) { try await log.save(values) }
 }

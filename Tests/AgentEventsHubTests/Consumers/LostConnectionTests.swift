@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTestSupport
 import AgentEventsTesting
 import NIOPosix
 import Testing

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTestSupport
 import AgentEventsTesting
 import NIOPosix
 import Testing
@@ -33,24 +34,14 @@ struct SecondWriterTests {
 }
 
 /// A log that tells late of what other writers have committed: never.
-private struct DeafLog: ContendedLog {
-    private let log: InMemoryContendedLog
+private struct DeafLog: ContendedLog, ForwardingLog {
+    let log: InMemoryContendedLog
 
     init(_ log: InMemoryContendedLog) { self.log = log }
 
     func advancedThreads() async -> [AdvancedThread]? { nil }
 
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
     func appendByThread(_ commit: LogCommit) async throws(EventLogError) -> ContendedCommit {
         try await log.appendByThread(commit)
-    }
-    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
-    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-        try await log.startedRuns(among: runs, in: thread)
-    }
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-        try await log.recall(key, in: thread)
     }
 }

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTestSupport
 import AgentEventsTesting
 import NIOPosix
 import Synchronization
@@ -42,8 +43,8 @@ struct LogFailureTests {
 }
 
 /// A log whose appends wait until they fail, and that does not tell of one thread until it is let go.
-private final class FailingLog: EventLog {
-    private let log = InMemoryEventLog(generations: .counting)
+private final class FailingLog: ForwardingLog {
+    let log = InMemoryEventLog(generations: .counting)
     private let heldThread: ThreadID
     private let failure = Gate()
     private let lookUp = Gate()
@@ -73,14 +74,4 @@ private final class FailingLog: EventLog {
         return try await log.thread(thread)
     }
 
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
-
-    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-        try await log.startedRuns(among: runs, in: thread)
-    }
-
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-        try await log.recall(key, in: thread)
-    }
 }

@@ -1,9 +1,10 @@
 import AgentEvents
+import AgentEventsTestSupport
 import AgentEventsTesting
 import Synchronization
 
 /// A log whose pages wait until the test lets them go, and are counted from then on.
-final class HeldReadsLog: EventLog, StateStore {
+final class HeldReadsLog: ForwardingLog, StateStore {
     private struct State {
         var holds = false
         var count = 0
@@ -12,7 +13,7 @@ final class HeldReadsLog: EventLog, StateStore {
         var loadCount = 0
     }
 
-    private let log = InMemoryEventLog(generations: .counting)
+    let log = InMemoryEventLog(generations: .counting)
     private let state = Mutex(State())
 
     /// How many pages were asked for since ``hold()``.
@@ -58,26 +59,9 @@ final class HeldReadsLog: EventLog, StateStore {
         return try await log.read(request)
     }
 
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
-    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-
-    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-        try await log.startedRuns(among: runs, in: thread)
-    }
-
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-        try await log.recall(key, in: thread)
-    }
-
     func load(_ kind: StoredValue.Kind, thread: ThreadID?, name: String) async throws(EventLogError) -> [UInt8]? {
         state.withLock { $0.loadCount += 1 }
         return try await log.load(kind, thread: thread, name: name)
     }
 
-    func loadAll(_ kind: StoredValue.Kind, thread: ThreadID?) async throws(EventLogError) -> [StoredValue] {
-        try await log.loadAll(kind, thread: thread)
-    }
-
-    func save(_ values: [StoredValue]) async throws(EventLogError) { try await log.save(values) }
 }

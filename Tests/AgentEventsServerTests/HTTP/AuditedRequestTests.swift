@@ -146,14 +146,14 @@ private struct TokenNamingAuthenticator: Authenticator {
 }
 
 /// A log that keeps who looks for members waiting, while a test says so.
-private final class HeldMembersLog: EventLog, StateStore {
+private final class HeldMembersLog: ForwardingLog, StateStore {
     private struct State {
         var holds = false
         var held: CheckedContinuation<Void, Never>?
         var watcher: CheckedContinuation<Void, Never>?
     }
 
-    private let log = InMemoryEventLog(generations: .counting)
+    let log = InMemoryEventLog(generations: .counting)
     private let state = Mutex(State())
 
     func hold() { state.withLock { $0.holds = true } }
@@ -200,17 +200,4 @@ private final class HeldMembersLog: EventLog, StateStore {
         return try await log.loadAll(kind, thread: thread)
     }
 
-    func save(_ values: [StoredValue]) async throws(EventLogError) { try await log.save(values) }
-    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
-    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-
-    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-        try await log.startedRuns(among: runs, in: thread)
-    }
-
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-        try await log.recall(key, in: thread)
-    }
 }

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsHub
+import AgentEventsTestSupport
 import AgentEventsTesting
 import Synchronization
 import Testing
@@ -127,24 +128,12 @@ import Testing
 }
 
 /// A log on a disk of which the test says how much room it has.
-private final class TightLog: RoomAwareLog {
+private final class TightLog: RoomAwareLog, ForwardingLog {
     let free = Mutex<Int64>(.max)
-    private let log: InMemoryEventLog
+    let log: InMemoryEventLog
 
     init(_ log: InMemoryEventLog) { self.log = log }
 
     var freeByteCount: Int64? { free.withLock { $0 } }
 
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
-    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
-    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-
-    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-        try await log.startedRuns(among: runs, in: thread)
-    }
-
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-        try await log.recall(key, in: thread)
-    }
 }

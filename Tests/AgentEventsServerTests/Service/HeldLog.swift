@@ -1,8 +1,9 @@
 import AgentEvents
+import AgentEventsTestSupport
 import Synchronization
 
 /// A log whose appends wait until the test lets them go, or fails them.
-final class HeldLog: EventLog {
+final class HeldLog: ForwardingLog {
     private enum Release {
         case append
         case fail
@@ -14,7 +15,7 @@ final class HeldLog: EventLog {
         var watcher: CheckedContinuation<Void, Never>?
     }
 
-    private let log = InMemoryEventLog()
+    let log = InMemoryEventLog()
     private let state = Mutex(State())
 
     /// The next append waits, and those behind it.
@@ -61,15 +62,4 @@ final class HeldLog: EventLog {
         }
     }
 
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
-    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-
-    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-        try await log.startedRuns(among: runs, in: thread)
-    }
-
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-        try await log.recall(key, in: thread)
-    }
 }

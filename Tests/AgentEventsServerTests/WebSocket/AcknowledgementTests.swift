@@ -1,6 +1,7 @@
 import AgentEvents
 import AgentEventsHub
 import AgentEventsServer
+import AgentEventsTestSupport
 import AgentEventsTesting
 import Testing
 
@@ -127,7 +128,7 @@ struct AcknowledgementTests {
     }
 
     @Test func withoutAStoreThereAreNoConsumers() async throws {
-        try await withRunningService(log: StatelessLog()) { service in
+        try await withRunningService(log: BareLog()) { service in
             try await service.withWebSocket { socket in
                 try await socket.send(#"{"op":"subscribe","req":1,"thread_id":"t_7","consumer":"phone"}"#)
                 let (_, error) = try await socket.messages(until: "error")
@@ -161,22 +162,5 @@ struct AcknowledgementTests {
         }
         let saved = try await log.load(.consumer, thread: "t_7", name: "local/phone")
         #expect(saved.map { String(decoding: $0, as: UTF8.self) } == "2-2")
-    }
-}
-
-/// A log that keeps events and nothing else.
-private struct StatelessLog: EventLog {
-    private let log = InMemoryEventLog()
-
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
-    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
-    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-        try await log.startedRuns(among: runs, in: thread)
-    }
-
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-        try await log.recall(key, in: thread)
     }
 }

@@ -1,6 +1,7 @@
 import AgentEvents
 import AgentEventsHub
 import AgentEventsServer
+import AgentEventsTestSupport
 import Synchronization
 import Testing
 
@@ -282,14 +283,14 @@ struct PipelinedRequestTests {
 }
 
 /// A log in which nobody learns of one thread until the test lets them.
-private final class HeldLookUps: EventLog {
+private final class HeldLookUps: ForwardingLog {
     private struct State {
         var holds = true
         var fails = 0
         var held: [CheckedContinuation<Void, Never>] = []
     }
 
-    private let log = InMemoryEventLog()
+    let log = InMemoryEventLog()
     private let slow: ThreadID
     private let state = Mutex(State())
 
@@ -327,15 +328,4 @@ private final class HeldLookUps: EventLog {
         return try await log.thread(thread)
     }
 
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
-    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
-
-    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-        try await log.startedRuns(among: runs, in: thread)
-    }
-
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-        try await log.recall(key, in: thread)
-    }
 }

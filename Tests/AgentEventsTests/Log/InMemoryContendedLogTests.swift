@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTestSupport
 import AgentEventsTesting
 import Testing
 
@@ -21,8 +22,8 @@ import Testing
     }
 
     /// A log that takes the events of a thread whether they follow or not.
-    private final class CarelessLog: ContendedLog {
-        private let log: InMemoryContendedLog
+    private final class CarelessLog: ContendedLog, ForwardingLog {
+        let log: InMemoryContendedLog
 
         init(_ log: InMemoryContendedLog) { self.log = log }
 
@@ -44,16 +45,6 @@ import Testing
         /// And tells nobody.
         func advancedThreads() async -> [AdvancedThread]? { nil }
 
-        func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-        func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
-        func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
-        func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-        func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-            try await log.startedRuns(among: runs, in: thread)
-        }
-        func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-            try await log.recall(key, in: thread)
-        }
     }
 
     @Test func theSuiteFindsALogThatRefusesNobodyAndTellsNothing() async throws {

@@ -1,3 +1,4 @@
+import AgentEventsTestSupport
 import AgentEventsTesting
 import Synchronization
 import Testing
@@ -72,7 +73,7 @@ struct RetentionSweepTests {
 
     @Test func aLogThatCannotBeTrimmedIsRefused() async throws {
         let policy = RetentionPolicy(maximumAge: .seconds(60))
-        let runtime = AgentRuntime(log: WrappedLog(), configuration: configuration(policy))
+        let runtime = AgentRuntime(log: BareLog(), configuration: configuration(policy))
         let error = await #expect(throws: AgentEventsError.self) { try await runtime.run() }
         #expect(error?.code == .retentionUnsupported)
     }
@@ -272,52 +273,17 @@ private final class GatedSink: EventSink {
     }
 }
 
-/// Cannot be trimmed.
-private struct WrappedLog: EventLog {
-    let log = InMemoryEventLog()
-
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
-    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
-    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-        try await log.startedRuns(among: runs, in: thread)
-    }
-
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-        try await log.recall(key, in: thread)
-    }
-}
-
 /// Cannot be trimmed until it is repaired.
-private final class BrokenTrimLog: TrimmableLog, StateStore {
-    private let log = InMemoryEventLog()
+private final class BrokenTrimLog: TrimmableLog, ForwardingLog, StateStore {
+    let log = InMemoryEventLog()
     private let isBroken = Mutex(true)
 
     func repair() { isBroken.withLock { $0 = false } }
     func breakAgain() { isBroken.withLock { $0 = true } }
 
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
-    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
-    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-        try await log.startedRuns(among: runs, in: thread)
-    }
-
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-        try await log.recall(key, in: thread)
-    }
     func expired(_ query: RetentionQuery) async throws(EventLogError) -> RetentionStep { try await log.expired(query) }
     func trim(_ trims: [ThreadTrim]) async throws(EventLogError) {
         guard !isBroken.withLock({ $0 }) else { throw EventLogError(.full, "no room to trim") }
         try await log.trim(trims)
     }
-    func load(_ kind: StoredValue.Kind, thread: ThreadID?, name: String) async throws(EventLogError) -> [UInt8]? {
-        try await log.load(kind, thread: thread, name: name)
-    }
-    func loadAll(_ kind: StoredValue.Kind, thread: ThreadID?) async throws(EventLogError) -> [StoredValue] {
-        try await log.loadAll(kind, thread: thread)
-    }
-    func save(_ values: [StoredValue]) async throws(EventLogError) { try await log.save(values) }
 }

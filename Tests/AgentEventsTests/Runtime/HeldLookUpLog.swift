@@ -1,8 +1,9 @@
 import AgentEvents
+import AgentEventsTestSupport
 import Synchronization
 
 /// A log in memory whose look-ups have their answers, and give them when the test lets them go.
-final class HeldLookUpLog: EventLog {
+final class HeldLookUpLog: ForwardingLog {
     private struct State {
         var heldKeys = 0
         var heldRuns = 0
@@ -11,7 +12,7 @@ final class HeldLookUpLog: EventLog {
         var runLookUps = 0
     }
 
-    private let log = InMemoryEventLog()
+    let log = InMemoryEventLog()
     private let state = Mutex(State())
 
     /// How many look-ups of keys, and of runs, have begun.
@@ -59,9 +60,5 @@ final class HeldLookUpLog: EventLog {
         return known
     }
 
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
-    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
-    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
     func close() { log.close() }
 }

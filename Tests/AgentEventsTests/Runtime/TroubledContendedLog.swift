@@ -1,9 +1,10 @@
 import AgentEvents
+import AgentEventsTestSupport
 import AgentEventsTesting
 import Synchronization
 
 /// A log with several writers, of which this one is troubled: something happens just before a call, or a look-up fails.
-final class TroubledContendedLog: ContendedLog {
+final class TroubledContendedLog: ContendedLog, ForwardingLog {
     private struct State {
         var failingLookUps = 0
         var lookUp: (@Sendable () async throws -> Void)?
@@ -50,15 +51,4 @@ final class TroubledContendedLog: ContendedLog {
 
     func advancedThreads() async -> [AdvancedThread]? { await log.advancedThreads() }
 
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
-    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
-
-    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-        try await log.startedRuns(among: runs, in: thread)
-    }
-
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-        try await log.recall(key, in: thread)
-    }
 }

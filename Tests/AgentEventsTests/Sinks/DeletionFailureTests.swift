@@ -1,3 +1,4 @@
+import AgentEventsTestSupport
 import AgentEventsTesting
 import Synchronization
 import Testing
@@ -8,7 +9,7 @@ import Testing
 /// sinks alike.
 @Suite(.timeLimit(.minutes(5))) struct DeletionFailureTests {
     /// Fails at the beginning of a deletion, or at its end; and may not know then what it has done.
-    private final class FailingLog: DeletingEventLog, StateStore {
+    private final class FailingLog: DeletingEventLog, ForwardingLog, StateStore {
         enum Failure { case atBeginning, atEnd, unknown }
 
         let log = InMemoryEventLog()
@@ -31,34 +32,6 @@ import Testing
             return deletion
         }
 
-        func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-        func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
-        func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
-        func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-
-        func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-            try await log.startedRuns(among: runs, in: thread)
-        }
-
-        func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-            try await log.recall(key, in: thread)
-        }
-
-        func erase(clock: WallClock) async throws(EventLogError) -> [ThreadDeletion] {
-            try await log.erase(clock: clock)
-        }
-        func unfinishedDeletions() async throws(EventLogError) -> [ThreadID] { try await log.unfinishedDeletions() }
-        func threads(of user: UserID) async throws(EventLogError) -> [ThreadID] { try await log.threads(of: user) }
-
-        func load(_ kind: StoredValue.Kind, thread: ThreadID?, name: String) async throws(EventLogError) -> [UInt8]? {
-            try await log.load(kind, thread: thread, name: name)
-        }
-
-        func loadAll(_ kind: StoredValue.Kind, thread: ThreadID?) async throws(EventLogError) -> [StoredValue] {
-            try await log.loadAll(kind, thread: thread)
-        }
-
-        func save(_ values: [StoredValue]) async throws(EventLogError) { try await log.save(values) }
     }
 
     private static var quick: RuntimeConfiguration {

@@ -1,4 +1,5 @@
 import AgentEventsFiles
+import AgentEventsTestSupport
 import AgentEventsTesting
 import Foundation
 import Synchronization

@@ -1,3 +1,4 @@
+import AgentEventsTestSupport
 import AgentEventsTesting
 import Synchronization
 import Testing
@@ -156,8 +157,8 @@ struct LostTailTests {
 }
 
 /// A log that is trimmed when all threads have been read once.
-private final class TrimmingLog: EventLog {
-    private let log: InMemoryEventLog
+private final class TrimmingLog: ForwardingLog {
+    let log: InMemoryEventLog
     private let trims: Mutex<[ThreadTrim]>
 
     init(_ log: InMemoryEventLog, _ trims: [ThreadTrim]) {
@@ -176,14 +177,5 @@ private final class TrimmingLog: EventLog {
         return page
     }
 
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
     func close() { log.close() }
-    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
-    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-        try await log.startedRuns(among: runs, in: thread)
-    }
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-        try await log.recall(key, in: thread)
-    }
 }
