@@ -57,6 +57,22 @@ struct ServiceLimitsTests {
         }
     }
 
+    /// All of them are those of now: the rates that an address has, the connections that nothing is counted of, the size of an
+    /// emitter.
+    @Test func whatIsReplacedIsReplacedWhole() throws {
+        let stage = Stage { $0 = .none }
+        var limits = LimitConfiguration()
+        limits.connectsPerAddress = [RateLimit(1, per: .seconds(60))]
+        limits.includesLoopback = true
+        limits.messages = RateLimit(1, per: .seconds(60))
+        limits.emitterFactor = 2
+        stage.limits.replace(by: limits)
+        #expect(stage.limits.configuration == limits)
+        #expect(stage.limits.limited(.v4(0x7F00_0001)) != nil)
+        #expect(stage.limits.connect(Self.address) == nil)
+        #expect(stage.limits.connect(Self.address)?.code == .tooManyConnects)
+    }
+
     /// What was counted before counts, also what was counted while nothing was limited.
     @Test func otherLimitsCountFromThenOn() throws {
         let stage = Stage { $0 = .none }

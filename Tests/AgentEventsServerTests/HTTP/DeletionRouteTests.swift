@@ -1,8 +1,10 @@
 import AgentEvents
 import AgentEventsFileLog
 import AgentEventsHub
+import AgentEventsTestSupport
 import AgentEventsTesting
 import Foundation
+import Synchronization
 import Testing
 
 @testable import AgentEventsServer
@@ -129,6 +131,22 @@ import Testing
         }
     }
 
+    /// With `wait` the answer comes after the bytes are gone, however long that takes.
+    @Test func anAnswerThatIsWaitedForComesAfterTheErasure() async throws {
+        let log = HeldErasureLog()
+        try await Self.with(log: log) { (stage: Stage) async throws in
+            try await stage.emit("t_1", "u_1")
+            async let answer = stage.ask("DELETE", "/v1/threads/t_1?wait=true", "u_1")
+            while !log.isErasing { await Task.yield() }
+            // Turns enough for an answer that does not wait.
+            for _ in 0..<50 { #expect(try await stage.ask("GET", "/health", "u_1").status == 200) }
+            log.letErase()
+            let (status, report) = (try await answer.status, try await answer.json)
+            #expect(status == 200)
+            #expect(report["erased_at"]?.stringValue != nil, "\(report)")
+        }
+    }
+
     /// The run is ended, in the log and for who follows, before the thread goes; the agent is cancelled.
     @Test func anOpenRunEndsBefore() async throws {
         try await Self.with(agents: [WaitingAgent()]) { (stage: Stage) async throws in
@@ -180,7 +198,7 @@ import Testing
     }
 
     @Test func aLogThatCannotDeleteSaysSo() async throws {
-        try await Self.with(log: PlainLog(InMemoryEventLog(generations: .counting))) { (stage: Stage) async throws in
+        try await Self.with(log: BareLog(InMemoryEventLog(generations: .counting))) { (stage: Stage) async throws in
             try await stage.emit("t_1", "u_1")
             let told = try await stage.told("DELETE", "/v1/threads/t_1", "u_1")
             #expect(told.hasSuffix(" deletion.unsupported"), "\(told)")
@@ -296,22 +314,21 @@ import Testing
     }
 }
 
-/// A log without anything but the events.
-private final class PlainLog: EventLog {
-    private let log: InMemoryEventLog
+/// A log whose bytes are not erased until the test lets it.
+private final class HeldErasureLog: DeletingEventLog, ForwardingLog, StateStore {
+    let log = InMemoryEventLog(generations: .counting)
+    private let erasing = Atomic(false)
+    private let mayErase = Atomic(false)
 
-    init(_ log: InMemoryEventLog) { self.log = log }
+    var isErasing: Bool { erasing.load(ordering: .acquiring) }
 
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
-    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
-    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
+    func letErase() { mayErase.store(true, ordering: .releasing) }
 
-    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-        try await log.startedRuns(among: runs, in: thread)
-    }
-
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-        try await log.recall(key, in: thread)
+    func erase(clock: WallClock) async throws(EventLogError) -> [ThreadDeletion] {
+        if try await !log.unfinishedDeletions().isEmpty {
+            erasing.store(true, ordering: .releasing)
+            while !mayErase.load(ordering: .acquiring) { await Task.yield() }
+        }
+        return try await log.erase(clock: clock)
     }
 }

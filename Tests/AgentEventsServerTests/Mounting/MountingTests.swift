@@ -219,7 +219,11 @@ struct MountingTests {
             // No WebSocket is at the usual path.
             #expect(try await service.client.get("/v1/stream").body == "page")
             let url = try StreamURL("ws://127.0.0.1:\(service.client.port)/events")
-            let client = StreamClient(url: url)
+            // How long a busy machine takes is no matter here.
+            var configuration = ClientConfiguration()
+            configuration.connectTimeout = .seconds(300)
+            configuration.heartbeatTolerance = .seconds(300)
+            let client = StreamClient(url: url, configuration: configuration)
             let cursors = try await client.emit([EventDraft(.custom(CustomEvent(name: "n", value: 1)))], thread: "t")
             #expect(cursors.count == 1)
         }

@@ -89,6 +89,18 @@ struct FrameTurnTests {
         }
     }
 
+    /// A client that says that it sends nothing further is answered all that it has sent.
+    @Test func whatIsHeldGoesBeforeTheEndOfTheClient() throws {
+        try Self.withStream({ $0.maximumBacklogByteCount = 1 }) { stream throws in
+            // Nothing is asked for: what is held has no turn before the end.
+            stream.setWritable(false)
+            stream.receive(Self.pings(2 * Self.maximum + 3))
+            #expect(try Self.pongCount(stream) == Self.maximum)
+            stream.end(isHalfClosed: true)
+            #expect(try Self.pongCount(stream) == Self.maximum + 3)
+        }
+    }
+
     /// A client that was closed and goes has nothing to say: what it has flooded with is not dealt with in one turn.
     @Test func whatIsHeldOfAClosedConnectionIsPassedOver() throws {
         try Self.withStream({ $0.maximumBacklogByteCount = 1 }) { stream throws in

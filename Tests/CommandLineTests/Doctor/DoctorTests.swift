@@ -92,6 +92,8 @@ struct DoctorTests {
         #expect(Diagnosis.secret("s", "f", Self.folder(0o644), byteCount: 3).map(\.level) == [.problem, .problem])
         #expect(Diagnosis.secret("s", "f", Self.folder(0o600), byteCount: 32).map(\.level) == [.good])
         #expect(Diagnosis.secret("s", "f", Self.folder(0o600), byteCount: 32, minimum: 48).map(\.level) == [.problem])
+        #expect(Diagnosis.webhook(isSafe: true, host: "h").level == .good)
+        #expect(Diagnosis.webhook(isSafe: false, host: "h").level == .warning)
         #expect(Diagnosis.certificate(until: "x", secondsLeft: 13 * 86_400).level == .warning)
         #expect(Diagnosis.certificate(until: "x", secondsLeft: 15 * 86_400).level == .good)
         #expect(Diagnosis.audit("a", count: nil, fault: nil).level == .problem)
@@ -113,6 +115,32 @@ struct DoctorTests {
             for (line, next) in zip(outcome.lines, outcome.lines.dropFirst() + [""]) {
                 if line.hasPrefix("warning") || line.hasPrefix("problem") { #expect(next.hasPrefix("         ")) }
             }
+        }
+    }
+
+    /// By the doctor, and by the service when it starts.
+    @Test(
+        arguments: [
+            (["--webhook", "http://192.0.2.1/x"], "the events that go to the webhook at 192.0.2.1 cross the network"),
+            (["--webhook", "https://192.0.2.1/x"], nil), (["--webhook", "http://127.0.0.1:1/x"], nil),
+            (["--auth", "jwt", "--host", "0.0.0.0"], "tokens cross the network at 0.0.0.0 as they are"),
+            (["--auth", "jwt", "--host", "127.0.0.1"], nil),
+        ] as [([String], String?)])
+    func whatOthersMayReadIsSaid(_ options: [String], _ expected: String?) async throws {
+        try await TemporaryFolder.with { folder in
+            let secret = try folder.write("secret", String(repeating: "x", count: 48))
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
+            let option = options[0] == "--webhook" ? "--webhook-secret-file" : "--jwt-secret-file"
+            let arguments = ["--in-memory", "--port", "0", option, secret] + options
+            let outcome = try await Program.run(["doctor"] + arguments)
+            let warnings = outcome.lines.filter { $0.hasPrefix("warning  ") && $0.contains("network") }
+            #expect(warnings.count == (expected == nil ? 0 : 1), "\(outcome)")
+            if let expected { #expect(warnings.first?.contains(expected) == true, "\(outcome)") }
+            let service = try RunningProgram(["serve"] + arguments)
+            _ = try await service.output(containing: "listening on")
+            service.send(signal: SIGTERM)
+            let log = try await service.outcome().error
+            #expect(log.contains("cross the network") == (expected != nil), "\(log)")
         }
     }
 
