@@ -19,17 +19,24 @@ enum ClientFailure {
 
     /// - Parameter addition: what else is said.
     static func exit(for error: AgentEventsClientError, adding addition: String = "") -> ExitCode {
-        switch error.code {
-        case .badURL: ProgramExit.usage(error.message + addition)
-        case .unreachable, .closed, .silent, .declined, .untrusted: ProgramExit.unavailable(error.message + addition)
+        let text = text(for: error) + addition
+        return switch error.code {
+        case .badURL: ProgramExit.usage(text)
+        case .unreachable, .closed, .silent, .declined, .untrusted: ProgramExit.unavailable(text)
         // It would succeed later, but was asked not to wait.
-        case _ where error.refusal?.code == .authenticationMissing:
-            ProgramExit.unavailable(
-                "the service asks for a token: give --token-file or --token (auth.missing)" + addition)
-        case _ where error.refusal?.code == .threadBusy: ProgramExit.wrong("\(error)" + addition)
-        default:
-            error.isRetryable
-                ? ProgramExit.unavailable("\(error)" + addition) : ProgramExit.wrong("\(error)" + addition)
+        case _ where error.refusal?.code == .threadBusy: ProgramExit.wrong(text)
+        default: error.isRetryable ? ProgramExit.unavailable(text) : ProgramExit.wrong(text)
+        }
+    }
+
+    /// The error in words of the command line.
+    static func text(for error: AgentEventsClientError) -> String {
+        switch error.code {
+        case .badURL, .unreachable, .closed, .silent, .declined, .untrusted: error.message
+        // Also with the close of a connection, which is no refusal.
+        case _ where error.code.rawValue == ProtocolError.Code.authenticationMissing.rawValue:
+            "\(error.code): the service asks for a token: give --token-file or --token"
+        default: "\(error)"
         }
     }
 }
