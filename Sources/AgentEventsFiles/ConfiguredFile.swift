@@ -47,7 +47,7 @@ package enum ConfiguredFile {
         throw ReadingError(message: "the file \(path) has more than \(maximumByteCount) bytes")
     }
 
-    /// What is wrong with the mode of a file that holds a secret; `nil` when nothing is.
+    /// The problem with the mode of a file that holds a secret; `nil` when there is none.
     ///
     /// It is for its owner alone. A file of root may be read by its group, too: that is how systemd (`LoadCredential`) and
     /// Kubernetes (`fsGroup`) give a secret to a service that is not root, and what PostgreSQL allows its `ssl_key_file`.

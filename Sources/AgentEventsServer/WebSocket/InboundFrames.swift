@@ -116,7 +116,9 @@ struct InboundFrames {
     /// - Parameter header: of a frame that has come as a whole.
     private mutating func take(_ header: Header) -> Frame {
         bytes.moveReaderIndex(forwardBy: header.byteCount)
-        var payload = bytes.readSlice(length: header.payloadByteCount) ?? ByteBuffer()
+        guard var payload = bytes.readSlice(length: header.payloadByteCount) else {
+            preconditionFailure("a frame that has come as a whole has its payload")
+        }
         // Nothing is kept of a buffer that others may write to again.
         if bytes.readableBytes == 0 { bytes = ByteBuffer() }
         if let mask = header.mask, payload.readableBytes > 0 { payload = payload.masked(by: mask) }
