@@ -14,7 +14,7 @@ final class EmbeddedStream {
     private let loop: EmbeddedEventLoop
     private let hub: AgentEventsHub
     private let factory = TestMetrics()
-    private let readCounter = ReadCounter()
+    private let socketEnd = SocketEnd()
     /// Further connections on the loop.
     private var others: [EmbeddedChannel] = []
 
@@ -25,7 +25,7 @@ final class EmbeddedStream {
             runtime: AgentRuntime(log: InMemoryEventLog()), agents: [], authorizer: OwnershipAuthorizer(),
             authenticator: NoAuthentication(), configuration: HubConfiguration(), limits: limits, metrics: factory,
             logger: Logger(label: "test"), onUnresponsiveAgents: { _ in })
-        try channel.pipeline.syncOperations.addHandler(readCounter)
+        try channel.pipeline.syncOperations.addHandler(socketEnd)
         try channel.pipeline.syncOperations.addHandler(handler())
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     }
@@ -82,13 +82,13 @@ final class EmbeddedStream {
     ///
     /// - Returns: whether they are read.
     func reads() -> Bool {
-        let before = readCounter.count
+        let before = socketEnd.readCount
         channel.read()
-        return readCounter.count > before
+        return socketEnd.readCount > before
     }
 
     /// How often bytes of the client were asked for.
-    var readCount: Int { readCounter.count }
+    var readCount: Int { socketEnd.readCount }
 
     /// Whether the client takes what it is sent.
     func setWritable(_ isWritable: Bool) {
@@ -170,14 +170,29 @@ final class EmbeddedStream {
     }
 }
 
-/// Counts the reads that reach the socket.
-private final class ReadCounter: ChannelOutboundHandler {
+/// What a socket adds to an embedded channel: it counts the reads, and takes no bytes once it is closed.
+private final class SocketEnd: ChannelOutboundHandler {
     typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
-    private(set) var count = 0
+    private(set) var readCount = 0
+    private var isClosed = false
 
     func read(context: ChannelHandlerContext) {
-        count += 1
+        readCount += 1
         context.read()
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard !isClosed else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
+        context.write(data, promise: promise)
+    }
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        isClosed = true
+        context.close(mode: mode, promise: promise)
     }
 }
