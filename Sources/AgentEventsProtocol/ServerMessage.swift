@@ -114,11 +114,25 @@ package enum ServerMessage: Hashable, Sendable {
             writer.byte(UInt8(ascii: "\""))
         }
         writer.raw("]}")
-        return writer.bytes
+        return writer.finish()
     }
 
-    private static func encode(_ name: String, _ tag: RequestTag?, _ members: [(String, JSONValue?)]) -> [UInt8] {
-        let head: [(String, JSONValue?)] = [("op", .string(name)), ("req", tag?.json)]
-        return JSONValue.object(JSONObject(present: head + members)).encoded()
+    private static func encode(_ name: StaticString, _ tag: RequestTag?, _ members: [(String, JSONValue?)]) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.raw(#"{"op":""#)
+        writer.raw(name)
+        writer.raw("\"")
+        if let tag {
+            writer.raw(#","req":"#)
+            writer.value(tag.json)
+        }
+        for case (let key, let value?) in members {
+            writer.raw(",")
+            writer.string(key)
+            writer.raw(":")
+            writer.value(value)
+        }
+        writer.raw("}")
+        return writer.finish()
     }
 }

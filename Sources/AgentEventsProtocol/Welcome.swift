@@ -105,7 +105,11 @@ extension WelcomeLimits {
     }
 
     var json: JSONValue {
-        .object(JSONObject(present: Self.names.map { ($0.name, self[keyPath: $0.limit].map { .integer($0) }) }))
+        .object(
+            JSONObject(
+                uniqueMembers: Self.names.compactMap { name, limit in
+                    self[keyPath: limit].map { (name, .integer($0)) }
+                }))
     }
 }
 

@@ -15,7 +15,7 @@ package struct JSONWriter: Sendable {
     package init(capacity: Int = 256) { room = [UInt8](repeating: 0, count: capacity) }
 
     /// Gives out the bytes written, in the room in which they are, without a copy. Nothing is written afterwards.
-    mutating func finish() -> [UInt8] {
+    package mutating func finish() -> [UInt8] {
         var written: [UInt8] = []
         swap(&written, &room)
         written.removeLast(written.count - count)

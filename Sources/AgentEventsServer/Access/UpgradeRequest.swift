@@ -36,10 +36,19 @@ package struct UpgradeRequest: Hashable, Sendable {
 
     /// The names in the values of a header that lists names.
     package static func names(in values: [String]) -> [String] {
-        values.flatMap { $0.split(separator: ",") }
-            .map { String($0.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed()) }
-            .filter { !$0.isEmpty }
+        var names: [String] = []
+        for value in values {
+            for part in value.utf8.split(separator: UInt8(ascii: ",")) {
+                guard let first = part.firstIndex(where: Self.isVisible),
+                    let last = part.lastIndex(where: Self.isVisible)
+                else { continue }
+                names.append(String(Substring(part[first...last])))
+            }
+        }
+        return names
     }
+
+    private static func isVisible(_ byte: UInt8) -> Bool { byte != UInt8(ascii: " ") && byte != UInt8(ascii: "\t") }
 
     /// Whether the key is what RFC 6455, section 4.1, asks for: 16 bytes in Base64, which are 22 digits and two
     /// characters of padding. A request without a key is none for a WebSocket, and is told so elsewhere.
