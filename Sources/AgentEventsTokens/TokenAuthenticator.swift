@@ -191,10 +191,7 @@ public final class TokenAuthenticator: FirstMessageAuthenticator, Service {
     /// The caller that a token stands for.
     package func principal(of token: String) async throws(TokenError) -> Principal {
         let bytes = Array(token.utf8)
-        // A text that is too long is not worth its hash.
-        if bytes.count <= TokenParser.maximumByteCount, let entry = present.cache.withLock({ $0.find(bytes) }) {
-            return try admit(entry, bytes)
-        }
+        if let principal = try knownPrincipal(of: bytes) { return principal }
         let epoch = present.cache.withLock { $0.epoch }
         let unverified = try TokenParser.parse(token)
         let index = try issuerIndex(of: unverified)
@@ -209,6 +206,14 @@ public final class TokenAuthenticator: FirstMessageAuthenticator, Service {
         warnOfIncompleteTokens(claims)
         present.cache.withLock { $0.keep(entry, for: bytes, epoch: epoch) }
         return principal
+    }
+
+    /// The caller that a token stands for which was checked before; `nil` for another one.
+    fileprivate func knownPrincipal(of token: [UInt8]) throws(TokenError) -> Principal? {
+        // A text that is too long is not worth its hash.
+        guard token.count <= TokenParser.maximumByteCount, let entry = present.cache.withLock({ $0.find(token) })
+        else { return nil }
+        return try admit(entry, token)
     }
 
     /// - Parameter kept: the token, when it was checked before.
@@ -311,6 +316,18 @@ extension TokenAuthenticator: Reloadable {
             if let linkKey { linkSecret?.use(linkKey) }
             present.change(tables, removed: removed)
             for issuer in issuers { issuer.keys.fetchAgain() }
+        }
+    }
+}
+
+extension TokenAuthenticator: ImmediateAuthenticator {
+    /// A token that was checked before is known again.
+    package func authenticateAtOnce(_ credentials: Credentials) -> Result<Principal, AuthenticationError>? {
+        guard let token = credentials.token else { return nil }
+        do throws(TokenError) {
+            return try knownPrincipal(of: Array(token.utf8)).map { .success($0) }
+        } catch {
+            return .failure(AuthenticationError(error))
         }
     }
 }

@@ -33,6 +33,14 @@ package protocol KeyedAuthenticator: Authenticator {
     func observeKeys(_ body: @escaping @Sendable () -> Void)
 }
 
+/// An authenticator that knows some answers without waiting for anything: an upgrade goes on where it is then, and needs no turn
+/// of another thread.
+package protocol ImmediateAuthenticator: Authenticator {
+    /// The answer of ``Authenticator/authenticate(_:)``, or `nil` when it must be asked for. Called on event loops; it does no work
+    /// that takes long.
+    func authenticateAtOnce(_ credentials: Credentials) -> Result<Principal, AuthenticationError>?
+}
+
 /// An authenticator that adds something to another one.
 protocol NestedAuthenticator: Authenticator {
     var base: any Authenticator { get }

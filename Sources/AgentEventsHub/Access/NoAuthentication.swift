@@ -14,3 +14,9 @@ public struct NoAuthentication: Authenticator {
         everybody
     }
 }
+
+extension NoAuthentication: ImmediateAuthenticator {
+    package func authenticateAtOnce(_ credentials: Credentials) -> Result<Principal, AuthenticationError>? {
+        .success(everybody)
+    }
+}

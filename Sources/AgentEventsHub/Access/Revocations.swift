@@ -166,6 +166,13 @@ final class Revocations: Sendable {
         for waiter in waiting { waiter.resume(returning: isLoaded) }
     }
 
+    /// Whether it is known which credentials are revoked.
+    var isLoaded: Bool {
+        state.withLock { state in
+            if case .loaded = state.loading { true } else { false }
+        }
+    }
+
     /// Waits until it is known what was revoked before.
     ///
     /// - Returns: `false` when the hub has ended before that.
@@ -186,11 +193,18 @@ final class Revocations: Sendable {
 }
 
 /// An authenticator that takes no credentials that are revoked.
-struct RevocationAuthenticator: NestedAuthenticator {
+struct RevocationAuthenticator: NestedAuthenticator, ImmediateAuthenticator {
     let base: any Authenticator
-    let revocations: Revocations
+    private let immediate: (any ImmediateAuthenticator)?
+    private let revocations: Revocations
+    let needsCredentials: Bool
 
-    var needsCredentials: Bool { base.needsCredentials }
+    init(base: any Authenticator, revocations: Revocations) {
+        self.base = base
+        self.revocations = revocations
+        immediate = base as? any ImmediateAuthenticator
+        needsCredentials = base.needsCredentials
+    }
 
     func authenticate(_ credentials: Credentials) async throws(AuthenticationError) -> Principal {
         guard needsCredentials else { return try await base.authenticate(credentials) }
@@ -200,6 +214,14 @@ struct RevocationAuthenticator: NestedAuthenticator {
         let principal = try await base.authenticate(credentials)
         guard !revocations.revoke(principal) else { throw .revoked }
         return principal
+    }
+
+    func authenticateAtOnce(_ credentials: Credentials) -> Result<Principal, AuthenticationError>? {
+        guard needsCredentials else { return immediate?.authenticateAtOnce(credentials) }
+        guard revocations.isLoaded else { return nil }
+        return immediate?.authenticateAtOnce(credentials).map { answer in
+            answer.flatMap { revocations.revoke($0) ? .failure(.revoked) : .success($0) }
+        }
     }
 }
 

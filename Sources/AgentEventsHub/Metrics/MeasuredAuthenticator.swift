@@ -3,8 +3,9 @@ import CoreMetrics
 import Synchronization
 
 /// Counts how requests are authenticated, measures how long that takes, and has some of the refusals kept.
-final class MeasuredAuthenticator: NestedAuthenticator {
+final class MeasuredAuthenticator: NestedAuthenticator, ImmediateAuthenticator {
     let base: any Authenticator
+    private let immediate: (any ImmediateAuthenticator)?
     private let environment: Environment
     private let audit: (any AuditTrail)?
     private let sampling = Mutex(AuditSampling())
@@ -19,6 +20,7 @@ final class MeasuredAuthenticator: NestedAuthenticator {
         factory: any MetricsFactory
     ) {
         self.base = base
+        immediate = base as? any ImmediateAuthenticator
         self.environment = environment
         self.audit = audit
         accepted = ServiceMetric.authentications.counter("accepted", "none", in: factory)
@@ -36,10 +38,25 @@ final class MeasuredAuthenticator: NestedAuthenticator {
             accepted.increment()
             return principal
         } catch {
-            counter(of: error.code).increment()
-            keep(error, credentials)
+            countRefusal(error, of: credentials)
             throw error
         }
+    }
+
+    func authenticateAtOnce(_ credentials: Credentials) -> Result<Principal, AuthenticationError>? {
+        let start = environment.monotonicNow()
+        guard let result = immediate?.authenticateAtOnce(credentials) else { return nil }
+        switch result {
+        case .success: accepted.increment()
+        case .failure(let error): countRefusal(error, of: credentials)
+        }
+        duration.record(environment.monotonicNow() - start)
+        return result
+    }
+
+    private func countRefusal(_ error: AuthenticationError, of credentials: Credentials) {
+        counter(of: error.code).increment()
+        keep(error, credentials)
     }
 
     private func keep(_ error: AuthenticationError, _ credentials: Credentials) {

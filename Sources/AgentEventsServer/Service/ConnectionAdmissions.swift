@@ -213,21 +213,47 @@ final class ConnectionTicket: Sendable {
         _ credentials: Credentials,
         by authenticator: any Authenticator
     ) async throws(ProtocolError) -> Principal {
-        let address = client.withLock { $0.key }
-        var credentials = credentials
-        credentials.client = clientText
+        let (credentials, address) = known(credentials)
         if let refusal = usage.refusalOfCredentials(from: address) { throw refusal }
         do throws(AuthenticationError) {
             let principal = try await authenticator.authenticate(credentials)
             onAuthenticated()
             return principal
         } catch {
-            switch error.code {
-            case .invalid, .expired, .revoked: usage.recordAuthenticationFailure(from: address)
-            // Nothing was checked.
-            default: break
-            }
-            throw ProtocolError(error)
+            throw refusal(error, from: address)
         }
+    }
+
+    /// The answer of ``authenticate(_:by:)`` where nothing has to be waited for, or `nil`.
+    func authenticateAtOnce(
+        _ credentials: Credentials,
+        by authenticator: any Authenticator
+    ) -> Result<Principal, ProtocolError>? {
+        guard let authenticator = authenticator as? any ImmediateAuthenticator else { return nil }
+        let (credentials, address) = known(credentials)
+        if let refusal = usage.refusalOfCredentials(from: address) { return .failure(refusal) }
+        switch authenticator.authenticateAtOnce(credentials) {
+        case .success(let principal):
+            onAuthenticated()
+            return .success(principal)
+        case .failure(let error): return .failure(refusal(error, from: address))
+        case nil: return nil
+        }
+    }
+
+    /// The credentials with the address of their client, and that under which it is counted.
+    private func known(_ credentials: Credentials) -> (Credentials, AddressKey?) {
+        var credentials = credentials
+        credentials.client = clientText
+        return (credentials, client.withLock { $0.key })
+    }
+
+    private func refusal(_ error: AuthenticationError, from address: AddressKey?) -> ProtocolError {
+        switch error.code {
+        case .invalid, .expired, .revoked: usage.recordAuthenticationFailure(from: address)
+        // Nothing was checked.
+        default: break
+        }
+        return ProtocolError(error)
     }
 }

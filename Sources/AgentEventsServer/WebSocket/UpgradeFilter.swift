@@ -120,10 +120,13 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         {
             return refuse(.denied(refusal), origin: request.origin, context)
         }
-        state = .authenticating
         let credentials = Credentials(
             authorization: head.headers.first(name: "authorization"), subprotocols: request.subprotocols,
             path: request.path)
+        if let result = ticket.authenticateAtOnce(credentials, by: authenticator) {
+            return authenticated(result, credentials, head, request, subprotocol, context)
+        }
+        state = .authenticating
         let authenticator = authenticator
         let ticket = ticket
         context.eventLoop.makeFutureWithTask { () -> Result<Principal, ProtocolError> in
@@ -134,19 +137,28 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
             }
         }
         .assumeIsolated()
-        .whenSuccess { result in
-            switch result {
-            case .success(let principal):
-                self.admission = Admission(principal: principal, subprotocol: subprotocol)
-                self.pass(self.wrapInboundOut(.head(head)), context)
-            case .failure(let error):
-                guard !self.mayComeByMessage(error, credentials) else {
-                    self.admission = Admission(principal: nil, subprotocol: subprotocol)
-                    return self.pass(self.wrapInboundOut(.head(head)), context)
-                }
-                // Here and not by the route, which would have the token checked a second time.
-                self.refuse(.denied(error), origin: request.origin, context)
+        .whenSuccess { self.authenticated($0, credentials, head, request, subprotocol, context) }
+    }
+
+    private func authenticated(
+        _ result: Result<Principal, ProtocolError>,
+        _ credentials: Credentials,
+        _ head: HTTPRequestHead,
+        _ request: UpgradeRequest,
+        _ subprotocol: String?,
+        _ context: ChannelHandlerContext
+    ) {
+        switch result {
+        case .success(let principal):
+            admission = Admission(principal: principal, subprotocol: subprotocol)
+            pass(wrapInboundOut(.head(head)), context)
+        case .failure(let error):
+            guard !mayComeByMessage(error, credentials) else {
+                admission = Admission(principal: nil, subprotocol: subprotocol)
+                return pass(wrapInboundOut(.head(head)), context)
             }
+            // Here and not by the route, which would have the token checked a second time.
+            refuse(.denied(error), origin: request.origin, context)
         }
     }
 

@@ -60,6 +60,21 @@ struct ServiceMetricTests {
         #expect(try factory.expectTimer("agent_events_auth_duration_seconds").values.count == 4)
     }
 
+    @Test func whoIsKnownAtOnceIsCounted() throws {
+        let factory = TestMetrics()
+        let credentials = Credentials(authorization: nil, subprotocols: [], path: "/")
+        let measured = MeasuredAuthenticator(NoAuthentication(), environment: .system, factory: factory)
+        #expect(try measured.authenticateAtOnce(credentials)?.get().user == "local")
+        let accepted = try factory.expectCounter(
+            "agent_events_auth_total", [("outcome", "accepted"), ("reason", "none")])
+        #expect(accepted.totalValue == 1)
+        #expect(try factory.expectTimer("agent_events_auth_duration_seconds").values.count == 1)
+        // Who is asked is counted then.
+        let asked = MeasuredAuthenticator(OneToken(), environment: .system, factory: factory)
+        #expect(asked.authenticateAtOnce(credentials) == nil)
+        #expect(try factory.expectTimer("agent_events_auth_duration_seconds").values.count == 1)
+    }
+
     @Test func aTotalOnlyGrows() throws {
         let factory = TestMetrics()
         var total = TotalCounter(ServiceMetric.commits.counter(in: factory))

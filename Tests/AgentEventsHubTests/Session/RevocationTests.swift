@@ -168,6 +168,25 @@ struct RevocationTests {
         } throws: { AuthenticationError.Code.unavailable ~= $0 }
     }
 
+    /// An authenticator that knows its answer is not believed before it is known who is revoked, and not about those.
+    @Test func whoIsKnownAtOnceMayBeRevoked() async throws {
+        let store = FailingStore()
+        let revocations = Self.revocations(store)
+        let known = Principal(user: "u_1", token: TokenIdentity(id: "j_1"))
+        let authenticator = RevocationAuthenticator(base: KnowingAuthenticator(known), revocations: revocations)
+        let credentials = Credentials(token: "a", path: "/")
+        #expect(authenticator.authenticateAtOnce(credentials) == nil)
+        await revocations.load()
+        #expect(try authenticator.authenticateAtOnce(credentials)?.get().user == "u_1")
+        try await revocations.begin(.token(id: "j_1"))?()
+        #expect { try authenticator.authenticateAtOnce(credentials)?.get() } throws: { error in
+            AuthenticationError.Code.revoked ~= error
+        }
+        // Who must be asked is.
+        let other = RevocationAuthenticator(base: ScriptedAuthenticator(["a": known]), revocations: revocations)
+        #expect(other.authenticateAtOnce(credentials) == nil)
+    }
+
     /// A value that nobody can read may be about anybody.
     @Test func whatCannotBeReadLetsNobodyIn() async throws {
         let store = FailingStore()
@@ -187,5 +206,20 @@ struct RevocationTests {
         #expect {
             _ = try revocations.begin(.token(id: String(repeating: "j", count: 8193)))
         } throws: { RevocationError.Code.tooLong ~= $0 }
+    }
+}
+
+/// Knows everybody.
+private struct KnowingAuthenticator: ImmediateAuthenticator {
+    let principal: Principal
+
+    init(_ principal: Principal) { self.principal = principal }
+
+    var needsCredentials: Bool { true }
+
+    func authenticate(_ credentials: Credentials) async throws(AuthenticationError) -> Principal { principal }
+
+    func authenticateAtOnce(_ credentials: Credentials) -> Result<Principal, AuthenticationError>? {
+        .success(principal)
     }
 }
