@@ -68,6 +68,7 @@ test: .build/setup/checks
 	    wait $$races && exit $$fuzzed
 	@$(step) 'simulation, bugs' $(python) Tests/Mutations/mutations.py --self-test
 	@$(step) 'swift tests' $(as_usual) .ci/swift-tests
+	@$(step) 'JavaScript' $(as_usual) .ci/javascript
 	@$(step) 'third-party self-tests' sh -c \
 	    'for script in $(third_party); do $(as_usual) $(python) Tests/ThirdParty/$$script.py --self-test || exit 1; done'
 	@$(step) 'RFC 6455' $(as_usual) $(python) Tests/ThirdParty/rfc6455.py

@@ -137,6 +137,8 @@ let package = Package(
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras", condition: server),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
             ],
+            // JavaScript for browsers.
+            exclude: ["Page"],
             swiftSettings: settings
         ),
         // Who a client is, by JSON Web Tokens: which of them count is decided here, and jwt-kit checks signatures.
