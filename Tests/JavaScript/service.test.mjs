@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { AgentEvents, Fold } from '../../Sources/AgentEventsServer/Page/agent-events.js';
+import { seededRandom } from './support/clock.mjs';
 import { canonical } from './support/canonical.mjs';
 import { Service, folder, isBuilt, token } from './support/service.mjs';
 import { WebSocket } from './support/web-socket.mjs';
@@ -97,13 +98,14 @@ describe('service', { skip }, () => {
       return { client, thread, events: index < 3 ? read(thread) : undefined };
     });
     const { thread } = all[0];
+    const random = seededRandom(7);
     for (let round = 0; round < 2; round++) {
       // The key is the same when it is sent again after the kill: it is one message.
       const sent = thread.send(`Where is the parser, in round ${round}?`);
       sent.catch(() => {});
       const before = thread.state.cursor;
       await until(thread, () => thread.cursor !== before, 'the first event of the round');
-      for (const socket of WebSocket.open) if (Math.random() < 0.4) socket.cut();
+      for (const socket of WebSocket.open) if (random() < 0.4) socket.cut();
       if (round < 1) {
         await service.kill();
         await service.start();

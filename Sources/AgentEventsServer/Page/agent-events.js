@@ -76,7 +76,7 @@ const isDeeper = (value, depth) => value !== null && typeof value === 'object'
   && (depth === 0 || Object.values(value).some(member => isDeeper(member, depth - 1)));
 
 function keeping(key, owner, members) {
-  const value = isDeeper(owner[key], 56) ? undefined : owner[key];
+  const value = isDeeper(owner[key], 56) ? null : owner[key];
   const made = present({ ...members, [key]: value });
   spell(made, key, spelling(owner, key));
   return made;
@@ -296,7 +296,7 @@ export class Fold {
     if (id === undefined) return;
     this.#goOn(id);
     const { waiting, deadline_at, progress, thought, ...run } = this.#openRun(id);
-    if (data.usage !== undefined) run.usage = isDeeper(data.usage, 56) ? undefined : data.usage;
+    run.usage = data.usage ?? run.usage;
     if (type === 'agent_failed') {
       const { code, message, retryable, details } = data.error;
       run.error = present({ code, message, retryable, details });

@@ -9,12 +9,12 @@ struct RandomThread {
     private var generator: SeededGenerator
     private let generationLength: UInt64
 
-    init(seed: UInt64) throws {
+    init(seed: UInt64, partCount: Int = 3) throws {
         randomness = SeededGenerator(seed: seed)
         generator = SeededGenerator(seed: seed)
         generationLength = UInt64(20 + generator.below(200))
         // Each part of a thread has runs of its own, most of which end with it.
-        for part in 0..<3 {
+        for part in 0..<partCount {
             for time in 0..<Int64(4 + randomness.below(40)) {
                 let event = ModelEvent.random(at: time, using: &randomness)
                 let repetitions = event.kind == .delta || event.kind == .think ? 1 + randomness.below(8) : 1
