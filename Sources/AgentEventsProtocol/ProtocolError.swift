@@ -61,6 +61,7 @@ extension ProtocolError {
     /// - Returns: `nil` without a code.
     package init?(_ members: JSONObject) {
         guard let code = members["code"]?.stringValue else { return nil }
+        let details = members["details"]
         self.init(
             Code(rawValue: code),
             members["message"]?.stringValue ?? code,
@@ -70,7 +71,7 @@ extension ProtocolError {
             path: members["path"]?.stringValue,
             legal: members["legal"]?.arrayValue?.compactMap(\.stringValue),
             state: members["state"]?.stringValue,
-            details: members["details"].flatMap { $0 == .null ? nil : $0 },
+            details: details == JSONValue.null ? nil : details,
             threadID: members["thread_id"]?.stringValue.flatMap { try? ThreadID($0) })
     }
 

@@ -78,6 +78,7 @@ import Testing
             .error(ProtocolError(ProtocolError.Code(rawValue: "later.unheard_of"), "m"))
         ),
         (#"{"op":"error","code":"log.full"}"#, .error(ProtocolError(.log(.full), "log.full"))),
+        (#"{"op":"error","code":"log.full","details":null}"#, .error(ProtocolError(.log(.full), "log.full"))),
         (#"{"op":"welcome"}"#, .welcome(Welcome())),
         (
             #"{"op":"welcome","heartbeat_ms":"soon","limits":{"max_depth":0,"max_batch_events":7}}"#,

@@ -43,7 +43,9 @@ public struct ThreadState: Hashable, Sendable {
 
     /// A JSON value as the state keeps it; `nil` when it is nested too deep for it.
     static func kept(_ value: JSONValue) -> JSONValue? {
-        value.isNested(deeperThan: Limits.valueDepth) ? nil : value
+        // In one expression with the value, `nil` would be JSON's null.
+        guard !value.isNested(deeperThan: Limits.valueDepth) else { return nil }
+        return value
     }
 }
 

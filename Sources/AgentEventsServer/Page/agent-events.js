@@ -72,11 +72,12 @@ const WORK = /^(message_(delta|completed)|tool_(executing|progress|completed)|in
 const ASIDE = /^(approval_(requested|resolved)|usage_reported)$/;
 const isEnd = run => ['completed', 'failed', 'cancelled'].includes(run.status);
 
-const isDeeper = (value, depth) => value !== null && typeof value === 'object'
+/** Deeper values are left out. */
+const isDeeper = (value, depth = 56) => value !== null && typeof value === 'object'
   && (depth === 0 || Object.values(value).some(member => isDeeper(member, depth - 1)));
 
 function keeping(key, owner, members) {
-  const value = isDeeper(owner[key], 56) ? null : owner[key];
+  const value = isDeeper(owner[key]) ? undefined : owner[key];
   const made = present({ ...members, [key]: value });
   spell(made, key, spelling(owner, key));
   return made;
@@ -296,7 +297,7 @@ export class Fold {
     if (id === undefined) return;
     this.#goOn(id);
     const { waiting, deadline_at, progress, thought, ...run } = this.#openRun(id);
-    run.usage = data.usage ?? run.usage;
+    if (data.usage) run.usage = isDeeper(data.usage) ? undefined : data.usage;
     if (type === 'agent_failed') {
       const { code, message, retryable, details } = data.error;
       run.error = present({ code, message, retryable, details });

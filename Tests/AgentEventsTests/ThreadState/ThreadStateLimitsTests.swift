@@ -105,7 +105,8 @@ import Testing
                     "r_2", .approvalRequested(ApprovalRequested(approvalID: "a_1", prompt: "", schema: deep))),
                 OrderInput(nil, .userMessage(said)), Self.updated("k", 1, .value(deep)),
             ]) { _ in }
-            let expected = isKept ? deep : nil
+            // Without its type, `nil` would be JSON's null.
+            let expected: JSONValue? = isKept ? .some(deep) : .none
             #expect(state.runs.first?.result == expected)
             #expect(state.calls.first?.arguments == expected)
             #expect(state.approvals.first?.schema == expected)
@@ -114,6 +115,17 @@ import Testing
             #expect(state.entries.first?.isRemoved == false)
             let message: JSONValue = ["op": "snapshot", "state": state.json]
             #expect(try JSONValue(parsing: message.encoded()) == message)
+        }
+    }
+
+    /// The counts of a run's end are an object, which is a level of its own.
+    @Test func usageNestedTooDeepIsLeftOut() {
+        for (depth, isKept) in [(55, true), (56, false), (61, false)] {
+            var usage = TokenUsage(inputTokens: 3)
+            usage.other["cache"] = EventEncodingTests.nested(depth)
+            let completed = AgentCompleted(usage: usage, durationMilliseconds: 1)
+            let state = Self.fold([OrderInput("r_1", .start()), OrderInput("r_1", .agentCompleted(completed))]) { _ in }
+            #expect(state.runs.first?.usage == (isKept ? .some(usage) : .none))
         }
     }
 }
