@@ -7,21 +7,29 @@ import { fileURLToPath } from 'node:url';
 import { canonical } from './support/canonical.mjs';
 import { Fold, parse, stringify } from '../../Sources/AgentEventsServer/Page/agent-events.js';
 
-async function compare(path) {
+function fail(state, expected, place) {
+  assert.deepEqual(state, expected, place);
+  assert.fail(`${place}: the spelling of a number`);
+}
+
+/** @param jsonEach the history of which each goes through JSON, too */
+async function compare(path, jsonEach = 1) {
   let count = 0;
   for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
     count++;
     const { before, events, after } = parse(line);
+    const expected = canonical(after);
     const fold = new Fold(before);
     for (const event of events) fold.apply(event);
-    if (canonical(fold.state) !== canonical(after)) assert.deepEqual(fold.state, after, `line ${count}`);
+    if (canonical(fold.state) !== expected) fail(fold.state, after, `line ${count}`);
     // A state that goes through JSON in the middle leads on to the same.
+    if (count % jsonEach !== 0) continue;
     const middle = new Fold(before);
     const half = Math.floor(events.length / 2);
     for (const event of events.slice(0, half)) middle.apply(event);
     const rest = new Fold(parse(stringify(middle.state)));
     for (const event of events.slice(half)) rest.apply(event);
-    if (canonical(rest.state) !== canonical(after)) assert.deepEqual(rest.state, after, `line ${count}, through JSON`);
+    if (canonical(rest.state) !== expected) fail(rest.state, after, `line ${count}, through JSON`);
   }
   return count;
 }
@@ -64,6 +72,6 @@ describe('fold', () => {
   });
 
   test('ten thousand random histories', { skip: !process.env.FOLDED_HISTORIES && 'FOLDED_HISTORIES names no file' }, async () => {
-    assert.equal(await compare(process.env.FOLDED_HISTORIES), 10_000);
+    assert.equal(await compare(process.env.FOLDED_HISTORIES, 5), 10_000);
   });
 });

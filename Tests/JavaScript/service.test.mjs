@@ -1,81 +1,20 @@
-/** The client against the real service, over a real socket: kills, restarts, cuts, five clients, tokens that end. */
+/** The client against the real service, over a real socket: kills, restarts, cuts, five clients. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { AgentEvents, Fold } from '../../Sources/AgentEventsServer/Page/agent-events.js';
 import { seededRandom } from './support/clock.mjs';
-import { canonical } from './support/canonical.mjs';
-import { Service, folder, isBuilt, token } from './support/service.mjs';
+import { closeAll, compare, connect, hasEnded, ids, read, skip, until } from './support/real.mjs';
+import { Service, folder } from './support/service.mjs';
 import { WebSocket } from './support/web-socket.mjs';
-
-const skip = !isBuilt && 'the service is not built';
-const clients = [];
-
-function connect(service, options = {}) {
-  const client = new AgentEvents({ url: service.url, WebSocket, networkTarget: new EventTarget(), ...options });
-  clients.push(client);
-  return client;
-}
-
-/** Everything that a thread's reader gets. */
-function read(thread) {
-  const events = [];
-  events.done = (async () => {
-    for await (const event of thread) events.push(event);
-  })();
-  events.done.catch(() => {});
-  return events;
-}
-
-/** Waits for a condition, which is looked at after each notification. The deadline is for what hangs. */
-function until(thread, condition, what) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${what}: not within two minutes; ${thread.cursor} ${thread.error}`)), 120_000);
-    const look = () => {
-      if (!condition()) return;
-      clearTimeout(timer);
-      stop();
-      resolve();
-    };
-    const stop = thread.subscribe(look);
-    look();
-  });
-}
-
-/** Asks one question after the other, up to a time. */
-async function askUntil(thread, end) {
-  for (let count = 1; count === 1 || Date.now() < end; count++) {
-    await thread.send('Which files mention the parser?');
-    await until(thread, hasEnded(thread, count), 'the end of the run');
-  }
-}
-
-const ids = events => events.map(event => event.id);
-const isDense = events => events.every((event, index) => event.seq === index + 1);
-const ends = thread => thread.state.runs.filter(run => run.ended_at && !run.parent_run_id).length;
-const hasEnded = (thread, count = 1) => () => thread.live && ends(thread) >= count && thread.state.runs.every(run => run.ended_at);
-
-/** What the client has is what the log has: each event once, and the state of the service. */
-async function compare(service, thread, events, authorization) {
-  const log = await service.events(thread.id, authorization);
-  await until(thread, () => thread.cursor === log.at(-1).id, 'the end of the log');
-  assert.ok(isDense(log));
-  if (events) assert.deepEqual(ids(events), ids(log));
-  const { body } = await service.request('GET', `/v1/threads/${thread.id}/state`, undefined, authorization);
-  assert.equal(canonical(thread.state), canonical(body.state));
-  const fold = new Fold();
-  log.forEach(event => fold.apply(event));
-  assert.equal(canonical(fold.state), canonical(body.state));
-}
 
 describe('service', { skip }, () => {
   let place;
   let service;
   before(async () => {
     place = folder();
-    service = await new Service('--demo', '--data', place.data).start();
+    service = await new Service(...place.guide, '--data', place.data).start();
   });
   after(async () => {
-    for (const client of clients) client.close();
+    closeAll();
     await service?.stop();
     place?.remove();
   });
@@ -195,73 +134,7 @@ describe('service', { skip }, () => {
     await assert.rejects(thread.respond('a_1', false), { code: 'approval.resolved' });
     await until(thread, () => thread.state.approvals.length === 0, 'the answer');
     await compare(service, thread);
-  });
-});
-
-describe('service with tokens', { skip }, () => {
-  let place;
-  let service;
-  before(async () => {
-    place = folder();
-    service = await new Service('--in-memory', '--demo', '--auth', 'jwt', '--jwt-secret-file', place.secret).start();
-  });
-  after(async () => {
-    for (const client of clients) client.close();
-    await service?.stop();
-    place?.remove();
-  });
-
-  test('a token is replaced before it ends, over the same connection; nothing is lost', async () => {
-    let tokens = 0;
-    const firstEnd = Date.now() + 4000;
-    const opened = new Set();
-    const client = connect(service, {
-      token: async () => token('u_1', ++tokens === 1 ? 4 : 600),
-      WebSocket: class extends WebSocket {
-        constructor(...rest) {
-          super(...rest);
-          opened.add(this);
-        }
-      },
-    });
-    const thread = client.thread('u_1~refresh', { after: 'start', merge: false });
-    const events = read(thread);
-    await until(thread, () => thread.live, 'live');
-    await askUntil(thread, firstEnd);
-    assert.equal(tokens, 2);
-    assert.equal(opened.size, 1);
-    await compare(service, thread, events, token('u_1', 60));
-  });
-
-  test('a token that has ended while the client was away: a new one, and the same place', async () => {
-    let tokens = 0;
-    const firstEnd = Date.now() + 3000;
-    const client = connect(service, { token: async () => token('u_2', ++tokens === 1 ? 3 : 600), now: () => Date.now() - 3_600_000 });
-    const thread = client.thread('u_2~end', { after: 'start', merge: false });
-    const told = [];
-    thread.addEventListener('recovered', ({ detail }) => told.push(detail.how));
-    const events = read(thread);
-    // The clock of this client is an hour late: it replaces nothing in time, and is closed with 4401.
-    await askUntil(thread, firstEnd);
-    await until(thread, () => told.length > 1 && thread.live, 'the next connection');
-    assert.deepEqual([...new Set(told.slice(1))], ['resumed']);
-    assert.ok(tokens >= 2);
-    await compare(service, thread, events, token('u_2', 60));
-  });
-
-  test('a token that does not count: the client stops, and says why', async () => {
-    const client = connect(service, { token: () => token('u_3', 600).slice(0, -2) });
-    const error = new Promise(resolve => client.addEventListener('error', ({ detail }) => resolve(detail)));
-    client.thread('u_3~none');
-    assert.equal((await error).code, 'auth.invalid');
-    assert.equal(client.status, 'refused');
-  });
-
-  test('a thread of somebody else is silent, and a command for it is refused', async () => {
-    const client = connect(service, { token: () => token('u_4', 600) });
-    const thread = client.thread('u_1~refresh');
-    await until(thread, () => thread.live, 'live');
-    assert.equal(thread.cursor, null);
-    await assert.rejects(thread.send('hi'), { code: 'thread.unknown' });
+    // A service that stops waits for runs from outside.
+    assert.equal((await thread.stop()).outcome, 'done');
   });
 });

@@ -30,18 +30,25 @@ import Testing
 
     /// Ten thousand histories for `Tests/JavaScript`; most are short, since a debug build writes them.
     @Test(.enabled(if: requestedPath != nil))
-    func historiesAreWrittenForOtherFolds() throws {
+    func historiesAreWrittenForOtherFolds() async throws {
         let path = try #require(Self.requestedPath)
         #expect(FileManager.default.createFile(atPath: path, contents: nil))
         let file = try #require(FileHandle(forWritingAtPath: path))
-        var bytes: [UInt8] = []
-        for seed in 1...10_000 as ClosedRange<UInt64> {
-            bytes += try FoldedHistory(seed: seed, partCount: seed.isMultiple(of: 20) ? 3 : 1).line.utf8 + [0x0A]
-            guard bytes.count > 1 << 20 || seed == 10_000 else { continue }
-            try file.write(contentsOf: bytes)
-            bytes = []
+        for seed in stride(from: 1, through: 10_000, by: 500) as StrideThrough<UInt64> {
+            async let first = Self.lines(seed..<seed + 250)
+            async let second = Self.lines(seed + 250..<seed + 500)
+            try await file.write(contentsOf: first + second)
         }
         try file.close()
+    }
+
+    @concurrent private static func lines(_ seeds: Range<UInt64>) async throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        for seed in seeds {
+            bytes += try FoldedHistory(seed: seed, partCount: seed.isMultiple(of: 20) ? 3 : 1).line.utf8
+            bytes.append(0x0A)
+        }
+        return bytes
     }
 }
 

@@ -2,7 +2,7 @@
 import './globals.mjs';
 import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,11 +12,21 @@ export const binary = process.env.AGENT_EVENTS ?? fileURLToPath(new URL('../../.
 export const isBuilt = existsSync(binary);
 export const secret = 'a secret of at least thirty-two bytes';
 
-/** A folder that is gone afterwards. */
+/** A folder that is gone afterwards, with one of texts for the guide. */
 export function folder() {
   const path = mkdtempSync(join(tmpdir(), 'agent-events-'));
   writeFileSync(join(path, 'secret'), secret, { mode: 0o600 });
-  return { path, data: join(path, 'data'), secret: join(path, 'secret'), remove: () => rmSync(path, { recursive: true, force: true }) };
+  const texts = join(path, 'texts');
+  mkdirSync(texts);
+  for (const [name, lines] of [['notes', 40], ['parser', 25], ['lexer', 5]]) {
+    writeFileSync(join(texts, `${name}.txt`), `The ${name} is beside the parser, and the lexer is before it.\n`.repeat(lines));
+  }
+  return {
+    data: join(path, 'data'), secret: join(path, 'secret'),
+    /** The guide, which says its answers ten times as fast as people read. */
+    guide: ['--demo', '--demo-folder', texts, '--demo-pace', '80'],
+    remove: () => rmSync(path, { recursive: true, force: true }),
+  };
 }
 
 /** A token of HS256 for a user. */
