@@ -113,6 +113,8 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // The page and the JavaScript client as bytes in the program; written by .ci/page.
+        .target(name: "CPage"),
         // The headers of zlib; the library itself is linked already, by async-http-client.
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .target(
@@ -120,6 +122,7 @@ let package = Package(
             dependencies: [
                 "AgentEvents", "AgentEventsFiles", "AgentEventsHub", "AgentEventsProtocol",
                 .target(name: "CZlib", condition: server),
+                .target(name: "CPage", condition: server),
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: server),
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Crypto", package: "swift-crypto", condition: server),
@@ -137,7 +140,7 @@ let package = Package(
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras", condition: server),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
             ],
-            // JavaScript for browsers.
+            // For browsers; CPage has them.
             exclude: ["Page"],
             swiftSettings: settings
         ),

@@ -20,7 +20,9 @@ struct CrossOriginAnswers<Context: RequestContext>: RouterMiddleware {
         if isPreflight { response = Self.preflight(response) }
         for header in origins.answerHeaders(to: origin) {
             guard let name = HTTPField.Name(header.name) else { continue }
-            response.headers[name] = header.value
+            // An answer may vary with something else, too.
+            let own = name == .vary ? response.headers[.vary].map { "\($0), " } ?? "" : ""
+            response.headers[name] = own + header.value
         }
         return response
     }

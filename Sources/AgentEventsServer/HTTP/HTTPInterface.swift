@@ -73,6 +73,21 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
         add("ready", [Route(.get) { _, _ in health.ready() }], to: router)
     }
 
+    /// Adds the files for browsers: the page at the path `/`, and what stands in the folders.
+    func addFiles(
+        in folders: [String] = PageRoute.folders, withPage: Bool = true, to router: some RouterMethods<Context>
+    ) {
+        let page = PageRoute(files: .all)
+        if withPage { add("", [Route(.get) { request, _ in try page.respond(to: request, at: "") }], to: router) }
+        for folder in folders {
+            let route = Route(.get) { request, context in
+                let path = [folder] + context.parameters.getCatchAll().map(String.init)
+                return try page.respond(to: request, at: path.joined(separator: "/"))
+            }
+            add(RouterPath("\(folder)/**"), [route], to: router)
+        }
+    }
+
     /// One method of a path.
     struct Route: Sendable {
         let method: HTTPRequest.Method

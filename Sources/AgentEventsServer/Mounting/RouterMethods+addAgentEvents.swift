@@ -22,4 +22,14 @@ extension RouterMethods {
         interface.addRoutes(to: routes)
         return self
     }
+    /// Adds the JavaScript client below this router or group, for the pages of the application: `client/agent-events.js` and what
+    /// belongs to it.
+    @discardableResult
+    public func addAgentEventsClient(_ hub: AgentEventsHub) -> Self {
+        let routes = group()
+        let interface = HTTPInterface<Context>(hub: hub)
+        interface.addMiddleware(to: routes)
+        interface.addFiles(in: ["client"], withPage: false, to: routes)
+        return self
+    }
 }

@@ -154,6 +154,7 @@ public struct AgentEventsService: Service {
         let interface = HTTPInterface<BasicRequestContext>(hub: hub)
         interface.addMiddleware(to: router)
         interface.addHealthRoutes(to: router)
+        interface.addFiles(to: router)
         interface.addRoutes(to: router.group("v1"))
         var http = HTTP1Channel.Configuration(idleTimeout: .seconds(60))
         http.httpDecoder = .init(

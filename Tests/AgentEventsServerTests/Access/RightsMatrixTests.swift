@@ -76,6 +76,10 @@ struct RightsMatrixTests {
     private static let routes: [String: (need: Need, requests: [(query: String, body: String?)])] = [
         "GET /health": (.nothing, [("", nil)]),
         "GET /ready": (.nothing, [("", nil)]),
+        "GET /": (.nothing, [("", nil)]),
+        "GET /client/**": (.nothing, [("", nil)]),
+        "GET /inspector/**": (.nothing, [("", nil)]),
+        "GET /examples/**": (.nothing, [("", nil)]),
         "GET /v1/stream": (.nothing, [("", nil)]),
         "POST /v1/messages": (.opening, [("", #"{"text":"x"}"#)]),
         "GET /v1/threads/{thread}/events": (
@@ -108,6 +112,7 @@ struct RightsMatrixTests {
         let router = Router(context: BasicRequestContext.self)
         let interface = HTTPInterface<BasicRequestContext>(hub: hub)
         interface.addHealthRoutes(to: router)
+        interface.addFiles(to: router)
         interface.addRoutes(to: router.group("v1"))
         return Set(router.routes.map { "\($0.path)" })
     }

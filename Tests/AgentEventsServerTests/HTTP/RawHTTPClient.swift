@@ -78,7 +78,7 @@ struct RawHTTPClient: Sendable {
             let parts = line.split(separator: ":", maxSplits: 1)
             headers[parts[0].lowercased()] = String(parts[1].drop { $0 == " " })
         }
-        if status == 101 || status == 204 { return Answer(status: status, headers: headers, body: "") }
+        if status == 101 || status == 204 || status == 304 { return Answer(status: status, headers: headers, body: "") }
         let body = bytes[(end + separator.count)...]
         let length = try #require(headers["content-length"].flatMap { Int($0) }, "no length in \(headers)")
         guard isHead || body.count >= length else { return nil }
