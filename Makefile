@@ -53,6 +53,7 @@ run: .build/setup/build
 test: .build/setup/checks
 	@rm -f .build/logs/passed
 	@$(step) lint swift format lint --strict --parallel --recursive $(swift_files)
+	@$(step) 'page' .ci/page --check
 	@$(step) schemas $(python) Tests/Schemas/check_schemas.py
 	@$(step) 'schemas self-test' $(python) Tests/Schemas/check_schemas.py --self-test
 	@$(step) 'environment' $(python) Tests/Environment/check_environment.py
@@ -69,6 +70,8 @@ test: .build/setup/checks
 	@$(step) 'simulation, bugs' $(python) Tests/Mutations/mutations.py --self-test
 	@$(step) 'swift tests' $(as_usual) .ci/swift-tests
 	@$(step) 'JavaScript' $(as_usual) .ci/javascript
+	@$(step) 'browser self-test' $(as_usual) $(python) Tests/Browser/examples.py --self-test
+	@$(step) 'browser' $(as_usual) $(python) Tests/Browser/examples.py
 	@$(step) 'third-party self-tests' sh -c \
 	    'for script in $(third_party); do $(as_usual) $(python) Tests/ThirdParty/$$script.py --self-test || exit 1; done'
 	@$(step) 'RFC 6455' $(as_usual) $(python) Tests/ThirdParty/rfc6455.py
@@ -115,6 +118,7 @@ bench: .build/setup/build
 	@exec $(as_usual) .build/release/agent-events bench $(arguments)
 
 lint:
+	@.ci/page --check
 	@swift format lint --strict --parallel --recursive $(swift_files) && echo 'lint: clean'
 
 format:
