@@ -87,7 +87,7 @@ struct MountingTests {
         router.get("/") { _, _ in "the page" }
         router.get("greetings/:name") { _, context in "\(context.word), \(try context.parameters.require("name"))" }
         router.post("numbers") { request, _ in "\(try await request.body.collect(upTo: 1024).readableBytes)" }
-        router.group("v1").addAgentEvents(hub)
+        router.group("v1").addAgentEvents(hub).addAgentEventsClient(hub)
         var application = Application(
             router: router, server: .http1(agentEvents: hub),
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
@@ -228,6 +228,18 @@ struct MountingTests {
             #expect(cursors.count == 1)
         }
         try await group.shutdownGracefully()
+    }
+
+    @Test func theJavaScriptClientIsServedBelowTheRoutesOfTheHub() async throws {
+        let hub = Self.hub()
+        try await Self.withApplication(hub) { service in
+            let answer = try await service.client.get("/v1/client/agent-events.js")
+            #expect(answer.status == 200)
+            #expect(answer.body.contains("export class AgentEvents"))
+            #expect(answer.headers["x-content-type-options"] == "nosniff")
+            #expect(try await service.client.get("/client/agent-events.js").status == 404)
+            #expect(try await service.client.get("/v1/examples/plain.html").status == 404)
+        }
     }
 
     @Test func anOriginThatNoBrowserSendsIsRefusedAtTheStart() async throws {
