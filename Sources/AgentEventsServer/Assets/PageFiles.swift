@@ -2,7 +2,7 @@ import CPage
 
 /// The files for browsers that are in the program: the JavaScript client, and pages.
 struct PageFiles: Sendable {
-    /// Those of `Page`. They are compressed when they are asked for first, once in a process.
+    /// Those of `Page`. They are compressed once in a process, when its first service adds its routes.
     static let all = PageFiles(embedded)
 
     /// By their paths on the service, without the slash in front.
