@@ -153,6 +153,6 @@ extension ProtocolError {
     }
 
     package init(_ error: EventLogError, threadID: ThreadID?) {
-        self.init(.log(error.code), error.message, isRetryable: true, threadID: threadID)
+        self.init(.log(error.code), error.message, isRetryable: error.code != .exists, threadID: threadID)
     }
 }

@@ -6,8 +6,8 @@ public protocol BackedUpLog: EventLog {
     /// The folder has its name when the copy is whole and on the disk, and not before. One backup is made at a time; others wait.
     ///
     /// - Parameter folder: there must not be one. The folder that it is in is made if there is none.
-    /// - Throws: ``EventLogError``: `log.closed`, `log.full`, `log.unavailable` when there is such a folder or it cannot be made.
-    ///   Then there is no copy.
+    /// - Throws: ``EventLogError``: `log.closed`, `log.full`, `log.exists` when there is such a folder, `log.unavailable` when it
+    ///   cannot be made. Then there is no copy.
     func backUp(to folder: String) async throws(EventLogError) -> LogBackup
 }
 

@@ -6,6 +6,7 @@ public struct EventLogError: Error, Sendable, CustomStringConvertible {
             case closed = "log.closed"
             case conflict = "log.conflict"
             case corrupt = "log.corrupt"
+            case exists = "log.exists"
             case failed = "log.failed"
             case full = "log.full"
             case locked = "log.locked"
@@ -21,6 +22,8 @@ public struct EventLogError: Error, Sendable, CustomStringConvertible {
         public static let conflict = Code(value: .conflict)
         /// The stored bytes cannot be read as a log.
         public static let corrupt = Code(value: .corrupt)
+        /// The folder of a copy, or of a log that is made of one, is there already.
+        public static let exists = Code(value: .exists)
         /// Reading or writing failed.
         public static let failed = Code(value: .failed)
         /// There is no room left.

@@ -30,20 +30,21 @@ struct BackupFolder {
     /// Makes the folder under its first name, with some in it.
     ///
     /// - Parameter mayBeEmpty: whether there may be an empty folder, whose place it takes.
-    /// - Throws: `log.unavailable` when there is one already.
+    /// - Throws: `log.exists` when there is one already, with either name.
     func begin(with folders: [String], mayBeEmpty: Bool = false) throws(EventLogError) {
         if files.exists(path) {
             let names = try? files.names(inFolder: path)
             guard mayBeEmpty, names?.isEmpty == true else {
                 throw EventLogError(
-                    .unavailable,
+                    .exists,
                     "there is \(path) already; \(mayBeEmpty ? "a new or empty folder" : "another name") is needed")
             }
         }
         guard !files.exists(partial) else {
             throw EventLogError(
-                .unavailable,
-                "\(partial) is there: it was begun and is not whole, or is being made; remove it if nobody does")
+                .exists,
+                "\(partial) is there: it was begun and is not whole, or is being made; another name is needed, or remove it if "
+                    + "nobody makes it")
         }
         do throws(EventLogError) {
             try make(folders)

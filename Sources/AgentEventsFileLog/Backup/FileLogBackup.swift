@@ -158,7 +158,7 @@ public struct FileLogBackup: Sendable {
     ///   - target: the folder of the new log, which has its name when all is on the disk, and not before. There must not be one,
     ///     or an empty one.
     ///   - name: the name of the log's file in it.
-    /// - Throws: ``EventLogError``: `log.corrupt` when the backup is damaged, `log.unavailable` when there is something in the folder,
+    /// - Throws: ``EventLogError``: `log.corrupt` when the backup is damaged, `log.exists` when there is something in the folder,
     ///   `log.full`. Then there is no log.
     public func restore(to target: String, name: String = "events.sqlite") throws(EventLogError) -> LogBackup {
         let report = try verify()

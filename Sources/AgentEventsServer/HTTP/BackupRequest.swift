@@ -43,8 +43,10 @@ package struct BackupRequest: Sendable {
             let bytes = try await response.body.collect(upTo: Self.maximumAnswerByteCount)
             let answer = try? JSONValue(parsing: Array(bytes.readableBytesView))
             guard response.status == .created, let answer else {
-                let message = answer?["error"]?["message"]?.stringValue ?? "no backup"
-                throw Failure(status: Int(response.status.code), description: "\(response.status.code): \(message)")
+                let error = answer?["error"]
+                let code = error?["code"]?.stringValue ?? "\(response.status.code)"
+                let message = error?["message"]?.stringValue ?? "no backup"
+                throw Failure(status: Int(response.status.code), description: "\(code): \(message)")
             }
             return answer
         } catch let failure as Failure {

@@ -10,7 +10,7 @@ extension ProtocolError {
         case .named(let name): name.status
         case .order: .conflict
         case .wire(.tooLarge): .contentTooLarge
-        case .log: .serviceUnavailable
+        case .log(let code): code == .exists ? .conflict : .serviceUnavailable
         case .wire, .sink, .unrecognized: .badRequest
         }
     }

@@ -40,7 +40,13 @@ import Testing
                 #expect(made.status == 201 && made.body.contains(#""folder":"\#(folder)/backups/monday""#), "\(made)")
                 #expect(try FileLogBackup(folder: folder + "/backups/monday").verify().problems == [])
                 let again = try await make(#"{"name":"monday"}"#, admin)
-                #expect(again.status == 503 && again.body.contains("log.unavailable"), "\(again)")
+                let error = try JSONValue(parsing: Array(again.body.utf8))["error"]
+                #expect(again.status == 409 && error?["code"] == "log.exists", "\(again)")
+                #expect(error?["retryable"] == false)
+                #expect(error?["message"]?.stringValue?.hasSuffix("/monday already; another name is needed") == true)
+                try FileManager.default.createDirectory(
+                    atPath: folder + "/backups/tuesday.partial", withIntermediateDirectories: false)
+                #expect(try await make(#"{"name":"tuesday"}"#, admin).status == 409)
                 #expect(try await make("", admin).status == 201)
                 for body in ["[]", #"{"name":"../x"}"#, #"{"name":""}"#, #"{"name":1}"#, #"{"folder":"/x"}"#] {
                     #expect(try await make(body, admin).status == 400, "\(body)")
