@@ -82,6 +82,9 @@ public struct StreamClient: Sendable {
         self.connector = connector
     }
 
+    /// Whether it has a token to show, or something that gets one.
+    var hasCredentials: Bool { token != nil || tokenProvider != nil }
+
     /// Opens one connection for the length of a scope.
     ///
     /// - Throws: what the scope throws, or ``AgentEventsClientError`` when the stream could not be opened.

@@ -52,6 +52,14 @@ public struct StreamConnection: Sendable {
         }
     }
 
+    /// Asks for the welcome of a service that may want a token which the client does not have: such a service takes nothing
+    /// before the token, and says so at once, where it would wait for one otherwise. All others answer as to any ping. Only a WebSocket
+    /// has pings.
+    func askForWelcome() async {
+        // A connection that has ended tells its reader why.
+        if case .channel(let outlet) = wayOut { try? await outlet.write(.ping, ByteBuffer()) }
+    }
+
     /// Says how long nothing may be heard before the connection ends with `client.silent`; a day at most.
     func limitSilence(to time: Duration) {
         let time = min(max(.zero, time), .seconds(24 * 3600))

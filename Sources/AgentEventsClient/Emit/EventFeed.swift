@@ -219,6 +219,7 @@ package struct EventFeed: Sendable {
     }
 
     private func write(_ connection: StreamConnection) async throws {
+        if !client.hasCredentials { await connection.askForWelcome() }
         repeat {
             // A connection that has ended tells its reader why.
             if let message = core.takeRequest() {

@@ -100,6 +100,7 @@ struct StreamPump: Sendable {
 
     /// - Returns: whether the last message was sent.
     private func write(_ connection: StreamConnection) async throws -> Bool {
+        if !client.hasCredentials { await connection.askForWelcome() }
         repeat {
             let (requests, isLast) = core.takeOutgoing()
             for request in requests {
