@@ -92,7 +92,7 @@ def check_container(text, help_text):
 
 def check_kubernetes(documents, image, help_text):
     kinds = {document["kind"]: document for document in documents}
-    expect("the kinds", sorted(kinds), ["Deployment", "PersistentVolumeClaim", "Service"])
+    expect("the kinds", sorted(kinds), ["Deployment", "NetworkPolicy", "PersistentVolumeClaim", "Service"])
     deployment, service = kinds["Deployment"]["spec"], kinds["Service"]["spec"]
     pod = deployment["template"]["spec"]
     (container,) = pod["containers"]
@@ -103,7 +103,8 @@ def check_kubernetes(documents, image, help_text):
     expect("replicas", (deployment["replicas"], deployment["strategy"]["type"]), (1, "Recreate"))
     found = options(container["args"])
     check_options("the deployment", found, help_text)
-    (port,) = container["ports"]
+    port, metrics = container["ports"]
+    check_metrics(deployment["template"]["metadata"], metrics, found, kinds["NetworkPolicy"]["spec"], labels)
     expect("the port", str(port["containerPort"]), found["--listen"][0].rpartition(":")[2])
     expect("the port of the service", service["ports"][0]["targetPort"], port["name"])
     expect("the user", f"{pod['securityContext']['runAsUser']}:{pod['securityContext']['runAsGroup']}", image["USER"])
@@ -125,6 +126,22 @@ def check_kubernetes(documents, image, help_text):
         raise Fault("the container may more than it needs")
 
 
+def check_metrics(metadata, port, found, policy, labels):
+    """Prometheus finds the metrics, on a port of their own, and nobody else gets there; operators' routes stay in the pod."""
+    number = str(port["containerPort"])
+    host, _, listened = found["--metrics-listen"][0].rpartition(":")
+    expect("the port of the metrics", (host, listened, port["name"]), ("0.0.0.0", number, "metrics"))
+    annotations = {"prometheus.io/scrape": "true", "prometheus.io/port": number, "prometheus.io/path": "/metrics"}
+    expect("the annotations", metadata["annotations"], annotations)
+    expect("the listener for operators", found["--internal-listen"][0].rpartition(":")[0], "127.0.0.1")
+    expect("the pods of the policy", (policy["podSelector"]["matchLabels"], policy["policyTypes"]), (labels, ["Ingress"]))
+    admitted = {entry["port"]: rule.get("from") for rule in policy["ingress"] for entry in rule.get("ports", [{"port": None}])}
+    expect("the ports of the policy", sorted(admitted, key=str), ["http", "metrics"])
+    for name, peers in admitted.items():
+        if not peers or not all(peer.get("namespaceSelector", {}).get("matchLabels") for peer in peers):
+            raise Fault(f"everybody in the cluster reaches the port {name}")
+
+
 def files():
     return (FOLDER / "Containerfile").read_text(), list(yaml.safe_load_all((FOLDER / "kubernetes.yaml").read_text()))
 
@@ -142,10 +159,10 @@ def self_test():
     image = check_container(container, known)
     check_kubernetes(documents, image, known)
 
-    def changed(change):
+    def changed(change, kind="Service"):
         broken = copy.deepcopy(documents)
         by_kind = {document["kind"]: document for document in broken}
-        change(by_kind["Deployment"]["spec"], by_kind["Service"]["spec"])
+        change(by_kind["Deployment"]["spec"], by_kind.get(kind, by_kind["Service"])["spec"])
         return lambda: check_kubernetes(broken, image, known)
 
     def pod(deployment):
@@ -178,6 +195,18 @@ def self_test():
         ("another user", "the user", changed(lambda d, s: pod(d)["securityContext"].update(runAsUser=1000))),
         ("an option of the deployment that there is not", "--nothing",
          changed(lambda d, s: first(d)["args"].append("--nothing=1"))),
+        ("metrics at another port", "the port of the metrics",
+         changed(lambda d, s: first(d)["ports"][1].update(containerPort=9465))),
+        ("metrics that Prometheus does not find", "the annotations",
+         changed(lambda d, s: d["template"]["metadata"]["annotations"].update({"prometheus.io/port": "8081"}))),
+        ("operators from everywhere", "the listener for operators",
+         changed(lambda d, s: first(d)["args"].append("--internal-listen=0.0.0.0:8081") or
+                 first(d)["args"].remove("--internal-listen=127.0.0.1:8081"))),
+        ("metrics for everybody", "everybody in the cluster", changed(lambda d, p: p["ingress"][1].pop("from"), "NetworkPolicy")),
+        ("metrics for each pod", "everybody in the cluster",
+         changed(lambda d, p: p["ingress"][1].update({"from": [{"podSelector": {}}]}), "NetworkPolicy")),
+        ("a policy for other pods", "the pods of the policy",
+         changed(lambda d, p: p["podSelector"]["matchLabels"].update(a="b"), "NetworkPolicy")),
         ("data that is not kept", "the folder of the data",
          changed(lambda d, s: first(d)["volumeMounts"][0].update(mountPath="/other"))),
     ])

@@ -20,25 +20,9 @@ struct InternalRoutes<Context: RequestContext>: Sendable {
     func add(to router: some RouterMethods<Context>) {
         let interface = HTTPInterface<Context>(hub: hub)
         // Who reaches a loopback address is on this machine; but a web page could have its name point here.
-        let origins = OriginPolicy(allowedOrigins: [], needsCredentials: false)
-        _ = router.add(middleware: RequestMetrics<Context>(hub: hub))
-        _ = router.add(middleware: ErrorBodies<Context>())
-        _ = router.add(middleware: OriginCheck<Context>(origins: origins))
-        _ = router.add(middleware: ExpectationCheck<Context>())
+        addMiddleware(to: router, OriginPolicy(allowedOrigins: [], needsCredentials: false))
         interface.addHealthRoutes(to: router, withDetails: true)
-        if let metrics {
-            interface.add(
-                "metrics",
-                [
-                    HTTPInterface.Route(.get) { [hub] _, _ in
-                        hub.updateMetrics()
-                        // Here, on a thread of the tasks, and not on an event loop.
-                        return Response(
-                            status: .ok, headers: [.contentType: metrics.contentType],
-                            body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.text())))
-                    }
-                ], to: router)
-        }
+        addMetrics(to: router, interface)
         let admin = router.group(Self.adminPath)
             .add(
                 middleware: AdminCheck<Context>(
@@ -48,6 +32,35 @@ struct InternalRoutes<Context: RequestContext>: Sendable {
         addDeletionRoutes(to: router, interface)
         AdminRoutes<Context>(hub: hub).add(to: admin, interface)
         BackupRoute<Context>(hub: hub, folder: backupFolder).add(to: admin, interface)
+    }
+
+    /// Nothing but the metrics, under each name by which this machine is reached: it has no ids and no contents. No web page may
+    /// read it.
+    func addMetricsAlone(to router: some RouterMethods<Context>) {
+        addMiddleware(to: router, OriginPolicy(allowedOrigins: [], needsCredentials: true))
+        addMetrics(to: router, HTTPInterface<Context>(hub: hub))
+    }
+
+    private func addMiddleware(to router: some RouterMethods<Context>, _ origins: OriginPolicy) {
+        _ = router.add(middleware: RequestMetrics<Context>(hub: hub))
+        _ = router.add(middleware: ErrorBodies<Context>())
+        _ = router.add(middleware: OriginCheck<Context>(origins: origins))
+        _ = router.add(middleware: ExpectationCheck<Context>())
+    }
+
+    private func addMetrics(to router: some RouterMethods<Context>, _ interface: HTTPInterface<Context>) {
+        guard let metrics else { return }
+        interface.add(
+            "metrics",
+            [
+                HTTPInterface.Route(.get) { [hub] _, _ in
+                    hub.updateMetrics()
+                    // Here, on a thread of the tasks, and not on an event loop.
+                    return Response(
+                        status: .ok, headers: [.contentType: metrics.contentType],
+                        body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.text())))
+                }
+            ], to: router)
     }
 
     /// Like the route of users, but for whatever thread, and with the scope `admin`.

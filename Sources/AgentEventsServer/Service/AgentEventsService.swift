@@ -27,6 +27,8 @@ public struct AgentEventsService: Service {
     private let onListening: @Sendable (_ port: Int) -> Void
     /// `nil` when there is none.
     private let internalListener: InternalListener?
+    /// `nil` when there is none.
+    private let metricsListener: InternalListener?
     private let metrics = EntryMetrics()
     private let admissions: ConnectionAdmissions
 
@@ -38,8 +40,9 @@ public struct AgentEventsService: Service {
     ///   - linkTokenSigner: signs the tokens of share links, which the authenticator accepts. Default: none, and there are no
     ///     share links.
     ///   - authenticator: authenticates requests. `NoAuthentication` is refused on any address but loopback.
-    ///   - metrics: what `GET /metrics` answers on the internal listener; `nil` when there are none.
+    ///   - metrics: what `GET /metrics` answers on the internal listener, and on that for metrics; `nil` when there are none.
     ///   - onInternalListening: called once with the port of the internal listener, before `onListening`.
+    ///   - onMetricsListening: called once with the port of the listener for metrics, before `onListening`.
     ///   - onListening: called once with the port when the service takes requests; 0 for a unix socket.
     ///   - onUnresponsiveAgents: called at the end of a shutdown when agents ignore the cancellation of their tasks: their runs
     ///     are ended, the connections closed and the log is complete, but ``run()`` returns only when these agents do. A
@@ -54,6 +57,7 @@ public struct AgentEventsService: Service {
         logger: Logger,
         metrics: MetricsPage? = nil,
         onInternalListening: @escaping @Sendable (_ port: Int) -> Void = { _ in },
+        onMetricsListening: @escaping @Sendable (_ port: Int) -> Void = { _ in },
         onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in },
         onUnresponsiveAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in },
         onLateResult: @escaping @Sendable (LateResult) -> Void = { _ in }
@@ -66,8 +70,13 @@ public struct AgentEventsService: Service {
         self.hub = hub
         internalListener = configuration.internalAddress.map {
             InternalListener(
-                hub: hub, address: $0, metrics: metrics, backupFolder: configuration.backupFolder, logger: logger,
-                onListening: onInternalListening)
+                hub: hub, address: $0, metrics: metrics, offer: .everything(backupFolder: configuration.backupFolder),
+                logger: logger, onListening: onInternalListening)
+        }
+        metricsListener = configuration.metricsAddress.map {
+            InternalListener(
+                hub: hub, address: $0, metrics: metrics, offer: .metrics, logger: logger,
+                onListening: onMetricsListening)
         }
         admissions = ConnectionAdmissions(
             hub.usage, maximumCount: configuration.maximumConnections.map { max(1, $0) },
@@ -107,7 +116,10 @@ public struct AgentEventsService: Service {
         }
         try hub.checkOrigins()
         if let address = configuration.internalAddress { try AccessPolicy.validate(internalHost: address.host) }
-        for port in [configuration.port, configuration.internalAddress?.port ?? 0] where !(0...65535).contains(port) {
+        let ports = [
+            configuration.port, configuration.internalAddress?.port ?? 0, configuration.metricsAddress?.port ?? 0,
+        ]
+        for port in ports where !(0...65535).contains(port) {
             throw ServiceError(.portInvalid, "a port is a number from 0 to 65535, and not \(port)")
         }
         try await hub.run {
@@ -135,7 +147,7 @@ public struct AgentEventsService: Service {
             try await ServiceGroup(
                 configuration: .init(
                     // Those that come first stop last.
-                    services: (internalListener.map { [.init(service: $0)] } ?? []) + [
+                    services: [internalListener, metricsListener].compactMap { $0 }.map { .init(service: $0) } + [
                         .init(service: application(socket)),
                         .init(service: hub.closing, successTerminationBehavior: .ignore),
                     ], logger: logger)
@@ -185,8 +197,9 @@ public struct AgentEventsService: Service {
             eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton),
             logger: logger
         )
-        application.beforeServerStarts { [runtime = hub.runtime, internalListener] in
+        application.beforeServerStarts { [runtime = hub.runtime, internalListener, metricsListener] in
             await internalListener?.listening.wait()
+            await metricsListener?.listening.wait()
             try await runtime.waitForStart()
         }
         return application

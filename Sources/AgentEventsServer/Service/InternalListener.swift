@@ -5,14 +5,24 @@ import Logging
 import NIOPosix
 import ServiceLifecycle
 
-/// The listener for operators: health, readiness, metrics, and the routes that take the scope `admin`. It listens before the log
-/// is open, and as long as the public one, so that probes are answered whatever clients do there.
+/// The listener for operators: health, readiness, metrics, and the routes that take the scope `admin`; or one for metrics alone. It
+/// listens before the log is open, and as long as the public one, so that probes are answered whatever clients do there.
 struct InternalListener: Sendable {
+    /// The routes of a listener.
+    enum Offer: Sendable {
+        /// - Parameter backupFolder: the folder of backups; `nil` when there is none.
+        case everything(backupFolder: String?)
+        /// `GET /metrics`, which others than this machine may reach.
+        case metrics
+    }
+
+    /// The most connections that others than this machine have at once to read metrics; further ones wait.
+    private static let maximumMetricsConnectionCount = 16
+
     let hub: AgentEventsHub
     let address: InternalAddress
     let metrics: MetricsPage?
-    /// The folder of backups; `nil` when there is none.
-    let backupFolder: String?
+    let offer: Offer
     let logger: Logger
     /// Opens once it listens.
     let listening = Gate()
@@ -31,7 +41,14 @@ struct InternalListener: Sendable {
 
     private func application() -> some ApplicationProtocol {
         let router = Router(options: .autoGenerateHeadEndpoints)
-        InternalRoutes<BasicRequestContext>(hub: hub, metrics: metrics, backupFolder: backupFolder).add(to: router)
+        var configuration = ApplicationConfiguration(address: .hostname(address.host, port: address.port))
+        switch offer {
+        case .everything(let backupFolder):
+            InternalRoutes<BasicRequestContext>(hub: hub, metrics: metrics, backupFolder: backupFolder).add(to: router)
+        case .metrics:
+            InternalRoutes<BasicRequestContext>(hub: hub, metrics: metrics).addMetricsAlone(to: router)
+            configuration.availableConnectionsDelegate = MaximumAvailableConnections(Self.maximumMetricsConnectionCount)
+        }
         var http = HTTP1Channel.Configuration(idleTimeout: .seconds(60))
         http.httpDecoder = .init(
             maxHeaderFieldSize: HTTPLimits.fieldByteCount, maxHeaderListSize: HTTPLimits.headByteCount,
@@ -39,7 +56,7 @@ struct InternalListener: Sendable {
         return Application(
             router: router,
             server: .http1(configuration: http),
-            configuration: ApplicationConfiguration(address: .hostname(address.host, port: address.port)),
+            configuration: configuration,
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? address.port
                 logger.info(
@@ -54,9 +71,9 @@ struct InternalListener: Sendable {
 
 extension InternalListener: Service {}
 
-/// The address of the listener for operators.
+/// The address of the listener for operators, or of that for metrics.
 public struct InternalAddress: Hashable, Sendable {
-    /// A name or an address that reaches this machine only.
+    /// A name or an address; for operators one that reaches this machine only.
     public var host: String
     /// The port; 0 for any that is free.
     public var port: Int

@@ -12,6 +12,10 @@ public struct ServiceConfiguration: Sendable {
     /// The address of the listener for operators, with details of the health, the metrics and what takes the scope `admin`:
     /// one of this machine only (`server.open_access` otherwise). `nil`: there is none. Default: `nil`.
     public var internalAddress: InternalAddress?
+    /// The address of a listener that answers `GET /metrics` and nothing else, for a Prometheus on another machine: whoever reaches
+    /// it may read the metrics, which have no ids and no contents. Let the network admit that one alone. `nil`: there is none.
+    /// Default: `nil`.
+    public var metricsAddress: InternalAddress?
     /// The folder in which `POST /v1/admin/backups` makes backups, of a log that can be copied while it is written to
     /// (`BackedUpLog`). `nil`: no backups are made. Default: `nil`.
     public var backupFolder: String?

@@ -8,7 +8,6 @@ internal import CoreMetrics
 internal import Foundation
 internal import Logging
 internal import ServiceLifecycle
-internal import Synchronization
 internal import UnixSignals
 
 struct ServeCommand: AsyncParsableCommand {
@@ -220,7 +219,8 @@ struct ServeCommand: AsyncParsableCommand {
         for finding in exposure where finding.level == .warning {
             logger.warning("\(finding.text)", metadata: ["advice": "\(finding.advice)"])
         }
-        let metrics = operation.internalListen.map { _ in ProgramMetrics(folder: inMemory ? nil : folder) }
+        let showsMetrics = operation.internalListen != nil || operation.metricsListen != nil
+        let metrics = showsMetrics ? ProgramMetrics(folder: inMemory ? nil : folder) : nil
         // Before the service makes its metrics. Without a listener for them, to count costs nothing.
         if let metrics { MetricsSystem.bootstrap(metrics.exporter) }
         if !inMemory { try makeFolder() }
@@ -254,6 +254,7 @@ struct ServeCommand: AsyncParsableCommand {
         var parts = try listen.apply(to: &configuration, host: host, port: port)
         configuration.audit = surroundings.audit
         configuration.internalAddress = operation.internalListen
+        configuration.metricsAddress = operation.metricsListen
         applyChangeable(to: &configuration)
         configuration.backupFolder = inMemory ? nil : operation.backupFolder ?? "\(folder)/backups"
         if let maximum = configuration.maximumConnections {
@@ -275,15 +276,16 @@ struct ServeCommand: AsyncParsableCommand {
             surroundings.metrics?.showKeyAge { authenticator.keyAge }
             parts.append(authenticator)
         }
-        let internalPort = InternalPort()
+        let internalPorts = InternalPorts()
         let service = AgentEventsService(
             runtime: AgentRuntime(log: log, sinks: sinks, configuration: runtime), agents: agents,
             authenticator: authenticator ?? NoAuthentication(), linkTokenSigner: links, configuration: configuration,
             logger: logger,
             metrics: surroundings.metrics?.page,
-            onInternalListening: { port in internalPort.number.withLock { $0 = port } },
+            onInternalListening: { port in internalPorts.change { $0.operators = port } },
+            onMetricsListening: { port in internalPorts.change { $0.metrics = port } },
             onListening: { [configuration] port in
-                greet(port, at: configuration, internalPort: internalPort.number.withLock { $0 })
+                greet(port, at: configuration, internalPorts.current)
                 surroundings.notifier.send(.ready, .status("listening on \(listen.url(port, configuration).url)"))
             },
             onUnresponsiveAgents: { _ in Task { await Self.leave(closing: close, logger) } })
@@ -363,30 +365,6 @@ struct ServeCommand: AsyncParsableCommand {
             throw ProgramExit.unavailable("the data folder \(folder) cannot be made: \(error.localizedDescription)")
         }
     }
-
-    private func greet(_ port: Int, at configuration: ServiceConfiguration, internalPort: Int?) {
-        let address = listen.url(port, configuration)
-        var text = "listening on \(address.url)"
-        if demo.isOn {
-            let url = address.url == "http://127.0.0.1:8080" ? "" : " --url \(address.url)"
-            text += """
-
-                ask the guide:  curl \(address.curl)-d '{"text":"Where are runs ended?"}' \(address.base)/v1/threads/t_1/messages
-                watch it:       agent-events tail t_1 --after start\(url)
-                pause it:       agent-events command t_1 pause\(url)
-                """
-        }
-        if let address = operation.internalListen, let internalPort {
-            text += "\nfor operators: http://\(address.urlHost):\(internalPort)/metrics"
-        }
-        // Nobody may be reading this output; the service runs all the same.
-        try? StandardOutput.write(text)
-    }
-}
-
-/// The port of the listener for operators, once it is known.
-private final class InternalPort: Sendable {
-    let number = Mutex<Int?>(nil)
 }
 
 /// What is around a service that runs as a program.

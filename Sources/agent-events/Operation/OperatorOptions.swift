@@ -14,6 +14,14 @@ struct OperatorOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "The address of a listener for GET /metrics and nothing else, for a Prometheus on another machine, such as 0.0.0.0:9464: "
+                + "they are for everybody who reaches it. Default: none.",
+            valueName: "host:port"),
+        transform: { text throws in try InternalAddress(parsing: text) })
+    var metricsListen: InternalAddress?
+
+    @Option(
+        help: ArgumentHelp(
             "The folder in which POST /v1/admin/backups makes backups. On the disk of the data folder they take little room. "
                 + "Default: backups in the data folder.", valueName: "folder"))
     var backupFolder: String?

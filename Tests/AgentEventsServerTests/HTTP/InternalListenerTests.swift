@@ -38,6 +38,34 @@ import Testing
         }
     }
 
+    /// SEC-71: others than this machine may reach it, so there is nothing else on it, whatever the name in the request is.
+    @Test func sec71AListenerForMetricsHasNothingElse() async throws {
+        let page = MetricsPage(contentType: "text/plain; version=0.0.4") { "up 1\n" }
+        try await withRunningService(
+            authenticator: NamingAuthenticator(), metrics: page,
+            configure: { configuration in
+                configuration.internalAddress = InternalAddress(port: 0)
+                configuration.metricsAddress = InternalAddress(host: "0.0.0.0", port: 0)
+            }
+        ) { service in
+            let metrics = try #require(service.metrics)
+            let operators = try #require(service.operators)
+            let admin = ["Authorization": "Bearer u_1/admin"]
+            let asPod = ["Host": "10.1.2.3:9464"]
+            let answer = try await metrics.get("/metrics", headers: asPod)
+            #expect(answer.status == 200 && answer.body == "up 1\n", "\(answer)")
+            // The other listener takes its own name only.
+            #expect(try await operators.get("/metrics", headers: asPod).status == 403)
+            let page = asPod.merging(["Origin": "https://page.example"]) { $1 }
+            #expect(try await metrics.get("/metrics", headers: page).status == 403)
+            for path in ["/v1/admin/status", "/health", "/ready", "/v1/threads/t/events", "/v1/stream", "/"] {
+                #expect(try await metrics.get(path, headers: admin).status == 404, "\(path)")
+            }
+            #expect(try await metrics.post("/v1/admin/backups", "", headers: admin).status == 404)
+            #expect(try await operators.get("/v1/admin/status", headers: admin).status == 200)
+        }
+    }
+
     /// SEC-71: what operators may do is nowhere but on their listener, and takes the scope `admin`.
     @Test func sec71AdminTakesTheScopeAndItsListener() async throws {
         try await withRunningService(authenticator: NamingAuthenticator(), configure: Self.port) { service in

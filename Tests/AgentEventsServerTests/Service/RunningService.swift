@@ -12,6 +12,8 @@ struct RunningService: Sendable {
     let client: RawHTTPClient
     /// For the listener for operators; `nil` without one.
     var operators: RawHTTPClient?
+    /// For the listener for metrics; `nil` without one.
+    var metrics: RawHTTPClient?
     /// Shuts the service down gracefully.
     let shutDown: @Sendable () async -> Void
 }
@@ -48,15 +50,18 @@ func withRunningService<Result: Sendable>(
     let runtime = AgentRuntime(log: log, configuration: runtimeConfiguration)
     let (ports, found) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
     let (internalPorts, internalFound) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
+    let (metricsPorts, metricsFound) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
     var logger = Logger(label: "test")
     logger.logLevel = .error
     let service = AgentEventsService(
         runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
         linkTokenSigner: linkTokenSigner, configuration: configuration, logger: logger, metrics: metrics,
         onInternalListening: { internalFound.yield($0) },
+        onMetricsListening: { metricsFound.yield($0) },
         onListening: { port in
-            // It was told before.
+            // They were told before.
             internalFound.finish()
+            metricsFound.finish()
             found.yield(port)
             found.finish()
         },
@@ -68,6 +73,7 @@ func withRunningService<Result: Sendable>(
             defer {
                 found.finish()
                 internalFound.finish()
+                metricsFound.finish()
             }
             try await services.run()
         }
@@ -78,6 +84,7 @@ func withRunningService<Result: Sendable>(
         let running = RunningService(
             runtime: runtime, client: RawHTTPClient(port: port),
             operators: await internalPorts.first { _ in true }.map { RawHTTPClient(port: $0) },
+            metrics: await metricsPorts.first { _ in true }.map { RawHTTPClient(port: $0) },
             shutDown: { await services.triggerGracefulShutdown() })
         let result: Result
         do {
