@@ -6,7 +6,7 @@
     import Darwin
 #endif
 
-/// Reads small files that an operator names: keys, certificates, secrets.
+/// Reads small files that an operator names: settings, keys, certificates, secrets.
 package enum ConfiguredFile {
     /// A file that was not read, and why: a sentence with its path.
     package struct ReadingError: Error {
@@ -23,18 +23,42 @@ package enum ConfiguredFile {
         maximumByteCount: Int,
         isSecret: Bool
     ) throws(ReadingError) -> [UInt8] {
+        try read(path, maximumByteCount: maximumByteCount) { status in
+            guard isSecret else { return nil }
+            return secrecyProblem(of: path, mode: UInt32(status.st_mode), owner: status.st_uid, user: geteuid())
+        }
+    }
+
+    /// Reads a file of settings, which others than its owner may read, but not write: they could choose the keys and the
+    /// listeners of a service.
+    package static func settings(at path: String) throws(ReadingError) -> String {
+        let bytes = try read(path, maximumByteCount: maximumSettingsByteCount) { status in
+            status.st_mode & 0o022 == 0
+                ? nil
+                : "others than its owner may write to the file of settings \(path), and so choose keys and listeners: "
+                    + "chmod go-w \(path)"
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw ReadingError(message: "the file \(path) is not UTF-8")
+        }
+        return text
+    }
+
+    private static let maximumSettingsByteCount = 1024 * 1024
+
+    /// - Parameter problem: says why a file is refused, by its status; `nil` when it is not.
+    private static func read(
+        _ path: String,
+        maximumByteCount: Int,
+        refusing problem: (stat) -> String?
+    ) throws(ReadingError) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw unreadable(path) }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw unreadable(path) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw ReadingError(message: "\(path) is not a file") }
-        if isSecret,
-            let problem = secrecyProblem(
-                of: path, mode: UInt32(status.st_mode), owner: status.st_uid, user: geteuid())
-        {
-            throw ReadingError(message: problem)
-        }
+        if let problem = problem(status) { throw ReadingError(message: problem) }
         var bytes: [UInt8] = []
         while bytes.count <= maximumByteCount {
             let count = bytes.count
@@ -57,6 +81,20 @@ package enum ConfiguredFile {
         let advice =
             isOfRoot ? "as root chmod 640 \(path), with a group that only the service is in" : "chmod 600 \(path)"
         return "others than its owner may use the file \(path): \(advice)"
+    }
+
+    /// The problem with the modes of the files that events are appended to at a path, now or before they became full; `nil` when
+    /// there is none. They are for their owner alone, as the service makes them: those of another mode were there before.
+    package static func privacyProblem(ofEventsAt path: String) -> String? {
+        // Without a folder there are no files, and their sink says so.
+        let paths = (try? FileRotation.paths(of: path, in: RealFileSystem())) ?? []
+        let open = paths.filter { path in
+            var status = stat()
+            return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_mode & 0o077 != 0
+        }
+        guard let first = open.first else { return nil }
+        return "others than its owner may use the file \(first), and all events go into it: chmod 600 "
+            + open.joined(separator: " ")
     }
 
     private static func unreadable(_ path: String) -> ReadingError {

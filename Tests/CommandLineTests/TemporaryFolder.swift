@@ -20,6 +20,8 @@ struct TemporaryFolder {
         try FileManager.default.createDirectory(
             at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
         try Data(bytes).write(to: url)
+        // Whatever the umask is: files that others may write to are refused.
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: url.path)
         return url.path
     }
 

@@ -46,7 +46,7 @@ struct DemoOptions: ParsableArguments {
                 + "Default: resume"))
     var restart: Restart?
 
-    private static let defaultPace = 8.0
+    static let defaultPace = 8.0
 
     func validate() throws {
         if folder != nil, !isOn { throw ValidationError("--demo-folder needs --demo") }

@@ -70,14 +70,18 @@ struct LimitOptions: ParsableArguments {
         }
     }
 
-    /// - Parameter needsCredentials: whether requests need credentials.
-    func apply(to configuration: inout ServiceConfiguration, needsCredentials: Bool) {
-        if let maxConnections { configuration.maximumConnections = maxConnections }
+    /// The limits that count.
+    func profile(needsCredentials: Bool) -> Profile {
         let isTuned =
             limitsDryRun || limitLoopback || maxConnectionsPerAddress != nil || maxConnectionsPerUser != nil
             || !rates.isEmpty
-        let profile = profile ?? (needsCredentials || isTuned ? .standard : .none)
-        var limits = profile == .standard ? LimitConfiguration() : .none
+        return profile ?? (needsCredentials || isTuned ? .standard : .none)
+    }
+
+    /// - Parameter needsCredentials: whether requests need credentials.
+    func apply(to configuration: inout ServiceConfiguration, needsCredentials: Bool) {
+        if let maxConnections { configuration.maximumConnections = maxConnections }
+        var limits = profile(needsCredentials: needsCredentials) == .standard ? LimitConfiguration() : .none
         limits.isDryRun = limitsDryRun
         limits.includesLoopback = limitLoopback
         if let maxConnectionsPerAddress { limits.connectionsPerAddress = maxConnectionsPerAddress }

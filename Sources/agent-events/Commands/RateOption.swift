@@ -77,6 +77,32 @@ struct RateOption: ExpressibleByArgument, Hashable {
         }
     }
 
+    /// The rates of limits, as they are written.
+    static func texts(of limits: LimitConfiguration) -> [String] {
+        Name.allCases.flatMap { name in
+            let rates: [RateLimit?] =
+                switch name {
+                case .connects: limits.connectsPerAddress
+                case .threads: limits.openedThreads
+                case .authFailures: [limits.authenticationFailuresPerAddress]
+                case .userMessages: [limits.userMessages]
+                case .commands: [limits.commandsPerUser]
+                case .messages: [limits.messages]
+                case .emitterMessages: [limits.emitterMessages]
+                case .bytes: [limits.bytes]
+                case .emitterBytes: [limits.emitterBytes]
+                case .subscriptions: [limits.subscriptions]
+                case .strikes: [limits.strikes]
+                }
+            return (rates.isEmpty ? [nil] : rates).map { "\(name.rawValue)=\($0.map(text) ?? "none")" }
+        }
+    }
+
+    private static func text(_ rate: RateLimit) -> String {
+        "\(rate.count)/\(TimeSpan.text(rate.period.components.seconds))"
+            + (rate.burst == rate.count ? "" : ":\(rate.burst)")
+    }
+
     /// Whether several of a name have a meaning.
     static func problem(with options: [RateOption]) -> String? {
         let single = Name.allCases.filter { ![.connects, .threads].contains($0) }

@@ -17,6 +17,14 @@ enum RetentionAge {
 enum TimeSpan {
     private static let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
 
+    /// The shortest way to write it.
+    static func text(_ seconds: Int64) -> String {
+        for unit in ["d", "h", "m"] as [Character] {
+            if let length = units[unit], seconds > 0, seconds % length == 0 { return "\(seconds / length)\(unit)" }
+        }
+        return "\(seconds)s"
+    }
+
     /// - Returns: `nil` for anything else.
     static func seconds(_ text: String) -> Int64? {
         guard let unit = text.last.flatMap({ units[$0] }), let count = Int64(text.dropLast()), count >= 0 else {

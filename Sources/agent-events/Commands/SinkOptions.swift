@@ -8,7 +8,8 @@ internal import ArgumentParser
 struct SinkOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Append events to this file too, one JSON object a line; a full file becomes <path>.1, and so on.",
+            "Append events to this file too, one JSON object a line; a full file becomes <path>.1, and so on. They are for their "
+                + "owner alone (0600): others are refused.",
             valueName: "path"))
     var fileSink: String?
 
@@ -78,7 +79,12 @@ struct SinkOptions: ParsableArguments {
     ///   nowhere: then it is passed over, and an error in the log of the service names it.
     func sinks(settingAsideIn folder: String?) throws -> [any EventSink] {
         var sinks: [any EventSink] = []
-        if let fileSink { sinks.append(durable(FileSink(path: fileSink), folder)) }
+        if let fileSink {
+            if let problem = ConfiguredFile.privacyProblem(ofEventsAt: fileSink) {
+                throw ProgramExit.usage("--file-sink: \(problem)")
+            }
+            sinks.append(durable(FileSink(path: fileSink), folder))
+        }
         if let webhook, let webhookSecretFile {
             let secret = try Self.secret(in: webhookSecretFile)
             do throws(WebhookError) {

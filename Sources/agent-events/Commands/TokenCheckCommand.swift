@@ -9,11 +9,13 @@ struct TokenCheckCommand: AsyncParsableCommand {
         commandName: "check",
         abstract: "Say whether a token counts, why it does not, and what it allows.",
         discussion: """
-            Takes the same options as serve --auth jwt, and decides as that does. Ends with 1 when the token does not count.
+            Takes the same options, variables and file of settings as serve --auth jwt, and decides as that does. Ends with 1 when \
+            the token does not count, with 69 when the keys cannot be obtained.
 
             Example:
               agent-events token check --jwt-secret-file secret < token
-              agent-events token check --jwks keys.json --jwt-issuer https://login.example.com < token
+              agent-events token check --jwks keys.json --jwt-issuer https://login.example.com --jwt-audience chat < token
+              agent-events token check --config agent-events.yaml < token
             """)
 
     @Argument(
@@ -24,12 +26,10 @@ struct TokenCheckCommand: AsyncParsableCommand {
     @OptionGroup
     var options: TokenOptions
 
-    func validate() throws {
-        try options.check()
-        if options.jwksURL != nil {
-            throw ValidationError("check takes the keys from a file: fetch them first, then give --jwks")
-        }
-    }
+    @OptionGroup
+    var configurationFile: ConfigurationOptions
+
+    func validate() throws { try options.check() }
 
     @concurrent
     func run() async throws {
@@ -39,14 +39,31 @@ struct TokenCheckCommand: AsyncParsableCommand {
         let authenticator = try await options.authenticator(links: links, logger: logger)
         let principal: Principal
         do throws(AuthenticationError) {
-            principal = try await authenticator.authenticate(Credentials(token: text, path: "/"))
+            principal = try await Self.principal(of: text, by: authenticator).get()
         } catch {
-            throw ProgramExit.wrong("\(error.code): \(error.message)")
+            let text = "\(error.code): \(error.message)"
+            throw error.code == .unavailable ? ProgramExit.unavailable(text) : ProgramExit.wrong(text)
         }
         do {
             for line in Self.description(of: principal) { try StandardOutput.write(line) }
         } catch is OutputClosedError {
             // The exit code still tells.
+        }
+    }
+
+    /// Keys at an address are fetched meanwhile, as by a service that runs.
+    private static func principal(
+        of token: String,
+        by authenticator: TokenAuthenticator
+    ) async -> Result<Principal, AuthenticationError> {
+        await withTaskGroup { group in
+            group.addTask { try? await authenticator.run() }
+            defer { group.cancelAll() }
+            do throws(AuthenticationError) {
+                return .success(try await authenticator.authenticate(Credentials(token: token, path: "/")))
+            } catch {
+                return .failure(error)
+            }
         }
     }
 

@@ -19,7 +19,11 @@ struct TokenOptions: ParsableArguments {
         transform: { text throws in try SecretAlgorithm.read(text) })
     var jwtAlgorithm: TokenAlgorithm?
 
-    @Option(help: ArgumentHelp("A file with the public keys that tokens are signed with (JWKS).", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "A file with the public keys that tokens are signed with (JWKS). Give --jwt-audience too, where their issuer makes "
+                + "tokens for other services.",
+            valueName: "file"))
     var jwks: String?
 
     @Option(

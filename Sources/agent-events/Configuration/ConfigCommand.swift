@@ -44,8 +44,8 @@ struct ConfigCommand: ParsableCommand {
             abstract: "Print all settings as a file that serve takes.",
             usage: "agent-events config show [--origin] [<options>]",
             discussion: """
-                Settings without a value are comments, and so is what they add up to: who may use the service, and how much of it. \
-                Passwords and keys in addresses are shown as ***.
+                A comment has the value that counts where none is set, if that follows from others or is none, and what they all add up \
+                to: who may use the service, and how much of it. Passwords and keys in addresses are shown as ***.
 
                 Example:
                   agent-events config show --origin
@@ -60,7 +60,8 @@ struct ConfigCommand: ParsableCommand {
         func run() throws {
             let words = ProgramArguments.given
             guard let settings = try ProgramArguments.settings(of: words) else { return }
-            for line in ShownSettings(settings, commandLine: words).lines(withOrigins: origin) + serve.accessSummary {
+            let shown = ShownSettings(settings, commandLine: words, unset: serve.unsetValues)
+            for line in shown.lines(withOrigins: origin) + serve.accessSummary {
                 try StandardOutput.write(line)
             }
         }
@@ -71,24 +72,35 @@ struct ConfigCommand: ParsableCommand {
 struct ShownSettings {
     private let settings: LayeredSettings
     private let commandLine: [String]
+    /// The values that count for settings that are not set, and have none of their own.
+    private let unset: [String: UnsetValue]
     private let table: SettingTable
 
-    init(_ settings: LayeredSettings, commandLine: [String], table: SettingTable = .serve) {
+    init(
+        _ settings: LayeredSettings,
+        commandLine: [String],
+        unset: [String: UnsetValue] = [:],
+        table: SettingTable = .serve
+    ) {
         self.settings = settings
         self.commandLine = commandLine
+        self.unset = unset
         self.table = table
     }
 
     func lines(withOrigins: Bool) -> [String] {
         table.inFile.map { setting in
             let value = settings.values[setting.name]
-            let origin = value?.origin ?? .builtIn
-            let line: String =
-                if let text = text(of: setting) {
-                    "\(setting.name): \(text)"
-                } else {
-                    "# \(setting.name):"
-                }
+            var origin = "\(value?.origin ?? .builtIn)"
+            let line: String
+            if value == nil, let other = unset[setting.name] {
+                line = "# \(setting.name): \(other.text)"
+                if let source = other.source { origin = source }
+            } else if let text = text(of: setting) {
+                line = "\(setting.name): \(text)"
+            } else {
+                line = "# \(setting.name): none"
+            }
             return withOrigins ? "\(line)  # \(origin)" : line
         }
     }

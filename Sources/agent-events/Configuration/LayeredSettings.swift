@@ -9,8 +9,7 @@ internal import Foundation
 struct LayeredSettings {
     /// Those that are set in the environment or in the file, and not on the command line; and those on it, without their values.
     let values: [String: SettingValue]
-    /// To be put before the words of the command line.
-    let arguments: [String]
+    private let table: SettingTable
     /// The file that was read.
     let path: String?
 
@@ -29,6 +28,7 @@ struct LayeredSettings {
         if let path {
             let text: String
             do { text = try read(path) } catch {
+                if let error = error as? SettingError { throw error }
                 throw SettingError("the configuration file \(path) cannot be read: \(error.localizedDescription)")
             }
             values.merge(try SettingsFile.values(in: text, path: path, table)) { upper, _ in upper }
@@ -38,11 +38,21 @@ struct LayeredSettings {
             values[setting.name] = SettingValue(texts: [], origin: .commandLine)
         }
         self.values = values
-        arguments = table.settings.flatMap { setting -> [String] in
-            guard let value = values[setting.name], value.origin != .commandLine else { return [] }
-            if setting.kind == .flag { return value.texts == ["true"] ? ["--\(setting.name)"] : [] }
-            return value.texts.map { "--\(setting.name)=\($0)" }
-        }
+        self.table = table
+    }
+
+    /// The words to be put before those of the command line.
+    var arguments: [String] { table.settings.flatMap(arguments) }
+
+    /// Those of them for a command that has some of the settings.
+    func arguments(of names: Set<String>) -> [String] {
+        table.settings.filter { names.contains($0.name) }.flatMap(arguments)
+    }
+
+    private func arguments(of setting: Setting) -> [String] {
+        guard let value = values[setting.name], value.origin != .commandLine else { return [] }
+        if setting.kind == .flag { return value.texts == ["true"] ? ["--\(setting.name)"] : [] }
+        return value.texts.map { "--\(setting.name)=\($0)" }
     }
 
     private static func values(

@@ -1,4 +1,5 @@
 internal import AgentEvents
+internal import AgentEventsFiles
 internal import ArgumentParser
 internal import Foundation
 
@@ -12,6 +13,7 @@ enum ProgramArguments {
         switch words.first {
         case "serve", "doctor": 1
         case "config" where words.count > 1 && ["check", "show"].contains(words[1]): 2
+        case "token" where words.count > 1 && words[1] == "check": 2
         default: nil
         }
     }
@@ -23,14 +25,25 @@ enum ProgramArguments {
         guard let count = commandWordCount(words), !words.contains("--help"), !words.contains("-h") else { return nil }
         return try LayeredSettings(
             commandLine: Array(words.dropFirst(count)), environment: ProcessInfo.processInfo.environment,
-            read: { try String(contentsOfFile: $0, encoding: .utf8) })
+            read: { path in
+                do throws(ConfiguredFile.ReadingError) {
+                    return try ConfiguredFile.settings(at: path)
+                } catch {
+                    throw SettingError("--config: \(error.message)")
+                }
+            })
     }
 
     /// The words with the settings in them.
     static func layered(_ words: [String], _ settings: LayeredSettings) -> [String] {
         guard let count = commandWordCount(words) else { return words }
-        return words.prefix(count) + settings.arguments + words.dropFirst(count)
+        let isForTokens = words.first == "token"
+        let arguments = isForTokens ? settings.arguments(of: Self.tokenSettings) : settings.arguments
+        return words.prefix(count) + arguments + words.dropFirst(count)
     }
+
+    /// Those of the settings of `serve` that say which tokens count.
+    private static let tokenSettings = Set(SettingTable(of: TokenCheckCommand.self).settings.map(\.name))
 
     /// Reads the settings of `serve` anew, as the program would at a start with the same words.
     ///

@@ -11,12 +11,15 @@ extension ServeCommand {
         return ([accessLine] + limitLines(limits) + [connectionLine(configuration)]).map { "# \($0)" }
     }
 
+    /// Where it listens, as `--listen` takes it.
+    var place: String {
+        switch address {
+        case .host(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unixSocket(let path): "unix:\(path)"
+        }
+    }
+
     private var accessLine: String {
-        let place =
-            switch address {
-            case .host(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-            case .unixSocket(let path): "unix:\(path)"
-            }
         switch auth {
         case .none:
             return "access: everybody who reaches \(place), as one user and without a token (auth: none)"
@@ -41,6 +44,7 @@ extension ServeCommand {
                 + (limits.includesLoopback ? "" : "; addresses of this machine are not limited"),
             "  a user: \(limits.connectionsPerUser ?? 0) connections, messages to agents \(rate(limits.userMessages))",
             "  a connection: requests \(rate(limits.messages)), of a backend \(rate(limits.emitterMessages))",
+            "  all rates: \(RateOption.texts(of: limits).joined(separator: ", "))",
         ]
     }
 

@@ -37,7 +37,7 @@ struct SettingTable {
 
     let settings: [Setting]
 
-    private init(of command: any ParsableCommand.Type) {
+    init(of command: any ParsableCommand.Type) {
         guard let dump = try? JSONValue(parsing: Array(command._dumpHelp().utf8)),
             let arguments = dump["command"]?["arguments"]?.arrayValue
         else { preconditionFailure("the options of a command are described in JSON") }

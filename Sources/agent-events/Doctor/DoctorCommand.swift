@@ -1,4 +1,5 @@
 internal import AgentEvents
+internal import AgentEventsFiles
 internal import AgentEventsHub
 internal import AgentEventsServer
 internal import AgentEventsTokens
@@ -39,7 +40,7 @@ struct DoctorCommand: AsyncParsableCommand {
                 year: Int(now.rfc3339.prefix(4)) ?? 0,
                 secondsBehindFiles: SystemFacts.newestWrite(below: serve.folder).map { $0 - now.milliseconds / 1000 }))
         findings += portFindings
-        findings += serve.exposure + secretFindings + certificateFindings + collectorFindings
+        findings += serve.exposure + secretFindings + certificateFindings + collectorFindings + sinkFindings
         if serve.auth == .jwt { findings += await keyFindings }
         for finding in findings { try StandardOutput.write(finding.line) }
         if findings.contains(where: { $0.level == .problem }) { throw ExitCode(1) }
@@ -81,6 +82,11 @@ struct DoctorCommand: AsyncParsableCommand {
         } catch {
             return [.problem(error.message, "give the files of one pair, in PEM form")]
         }
+    }
+
+    private var sinkFindings: [Finding] {
+        guard let path = serve.sinks.fileSink else { return [] }
+        return [Diagnosis.fileSink(path, problem: ConfiguredFile.privacyProblem(ofEventsAt: path))]
     }
 
     private var collectorFindings: [Finding] {
@@ -138,6 +144,9 @@ struct DoctorCommand: AsyncParsableCommand {
         if case .host(let host, let port) = serve.address { places.append(("the service", host, port)) }
         if let address = serve.operation.internalListen {
             places.append(("the internal listener", address.host, address.port))
+        }
+        if let address = serve.operation.metricsListen {
+            places.append(("the listener for metrics", address.host, address.port))
         }
         return places.filter { $0.2 != 0 }.map { name, host, port in
             Diagnosis.port(name, host, port, error: SystemFacts.problem(listeningOn: host, port))

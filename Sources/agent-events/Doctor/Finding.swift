@@ -200,6 +200,28 @@ enum Diagnosis {
                 "begin --webhook with https://")
     }
 
+    /// - Parameter host: where the listener for metrics is.
+    static func metrics(_ host: String) -> Finding {
+        .good(
+            "the metrics are for everybody who reaches \(host); they have no ids and no contents: let the network admit Prometheus "
+                + "alone")
+    }
+
+    /// - Parameter hasAudience: whether tokens have to be for this service.
+    static func audience(hasAudience: Bool, keys: String) -> Finding {
+        hasAudience
+            ? .good("only tokens that are for this service count (--jwt-audience)")
+            : .warning(
+                "tokens that the issuer of \(keys) makes for other services count here too: no --jwt-audience is asked of them",
+                "set --jwt-audience to what stands in aud of the tokens for this service")
+    }
+
+    /// - Parameter problem: why others may read the events in it; `nil` when they may not.
+    static func fileSink(_ path: String, problem: String?) -> Finding {
+        guard let problem else { return .good("--file-sink: \(path) is for this user only") }
+        return .problem("--file-sink: \(problem)", "the service does not start with it")
+    }
+
     /// The keys of tokens.
     ///
     /// - Parameters:

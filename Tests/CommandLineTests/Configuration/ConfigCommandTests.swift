@@ -1,5 +1,8 @@
+import AgentEventsHub
 import Foundation
 import Testing
+
+@testable import agent_events
 
 /// `config`, and `serve` with a file.
 struct ConfigCommandTests {
@@ -31,6 +34,126 @@ struct ConfigCommandTests {
             #expect(missing.status == 64)
             #expect(missing.error.contains("/none"))
         }
+    }
+
+    /// Who may write to the file chooses the keys and the listeners.
+    @Test(arguments: [(0o664, false), (0o646, false), (0o622, false), (0o644, true), (0o600, true)])
+    func aFileThatOthersMayWriteToIsRefused(mode: Int, isTaken: Bool) async throws {
+        try await TemporaryFolder.with { folder in
+            let path = try folder.write("settings.yaml", "in-memory: true\nport: 0\n")
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+            for command in [["config", "check"], ["config", "show"], ["doctor"]] {
+                let outcome = try await Program.run(command + ["--config", path])
+                #expect(outcome.status == (isTaken ? 0 : 64), "\(command): \(outcome)")
+                let words =
+                    "--config: others than its owner may write to the file of settings \(path), and so choose keys and "
+                    + "listeners: chmod go-w \(path)"
+                #expect(outcome.error.contains(words) == !isTaken, "\(command): \(outcome)")
+            }
+            guard !isTaken else { return }
+            let serve = try await Program.run(["serve", "--config", path])
+            #expect(serve.status == 64 && serve.error.contains("chmod go-w"), "\(serve)")
+        }
+    }
+
+    /// A file that became writable by others is refused when it is read again, too.
+    @Test func aFileThatOthersMayWriteToIsNotReadAgain() async throws {
+        try await TemporaryFolder.with { folder in
+            let path = try folder.write("settings.yaml", "in-memory: true\n")
+            try await RunningService.with(["--config", path]) { service in
+                try FileManager.default.setAttributes([.posixPermissions: 0o666], ofItemAtPath: path)
+                service.program.send(signal: SIGHUP)
+                let refused = try await service.program.error(containing: "not reloaded")
+                #expect(refused.contains("chmod go-w"), "\(refused)")
+                service.program.send(signal: SIGTERM)
+                #expect(try await service.program.outcome().status == 0)
+            }
+        }
+    }
+
+    /// The lines of `config show --origin`.
+    private static func shown(_ arguments: [String]) async throws -> [String] {
+        let shown = try await Program.run(["config", "show", "--origin"] + arguments)
+        #expect(shown.status == 0, "\(shown)")
+        return shown.lines
+    }
+
+    /// Also those that have no value of their own in the declaration of the option.
+    @Test(
+        arguments: [
+            [], ["--in-memory", "--demo"], ["--listen", "unix:/x"],
+            [
+                "--auth", "jwt", "--jwt-secret-file", "s", "--webhook", "http://127.0.0.1/", "--webhook-secret-file",
+                "s",
+            ],
+        ])
+    func eachSettingIsShownWithTheValueThatCounts(arguments: [String]) async throws {
+        // Without what they add up to.
+        let lines = try await Self.shown(arguments).filter { $0.contains("  # ") }
+        for setting in SettingTable.serve.inFile {
+            let shown = lines.filter { $0.hasPrefix("\(setting.name): ") || $0.hasPrefix("# \(setting.name): ") }
+            #expect(shown.count == 1, "\(setting.name)")
+            let line = try #require(shown.first)
+            #expect(!line.contains(":  # "), "\(line)")
+        }
+    }
+
+    /// A setting whose help names its default is not shown as having none.
+    @Test func theDefaultsAreThoseOfTheHelp() async throws {
+        let lines = try await Self.shown(["--demo", "--auth", "jwt", "--jwt-secret-file", "s", "--listen", "unix:/x"])
+        var count = 0
+        for setting in SettingTable.serve.inFile {
+            guard let text = setting.help.firstMatch(of: /Default: ([^.,: ]+)/)?.1 else { continue }
+            let line = try #require(
+                lines.first { $0.hasPrefix("# \(setting.name): ") || $0.hasPrefix("\(setting.name): ") })
+            let hasNone = ["none", "keep", "all", "no", "that", "those", "what"].contains(String(text))
+            if !hasNone {
+                count += 1
+                #expect(!line.hasPrefix("# \(setting.name): none"), "\(line); by the help \(text)")
+            }
+        }
+        #expect(count > 10)
+    }
+
+    @Test(
+        arguments: [
+            ([], "# listen: 127.0.0.1:8080  # host, port"), ([], "# data: data  # default"),
+            ([], "# durability: process  # default"), ([], "# retain-age: none  # default"),
+            ([], "# emitted-run-timeout: 15m  # default"), ([], "# log-level: notice  # default"),
+            ([], "# log-format: text  # default"), ([], "# forwarded-header: x-forwarded-for  # default"),
+            ([], "# limits: none  # default"), ([], "# max-connections-per-user: none  # default"),
+            ([], "# sink-pause: 1h  # default"), ([], "# sink-patience: 1d  # default"),
+            ([], "# backup-folder: data/backups  # default"), ([], "# link-secret-file: none  # default"),
+            ([], "# tls-certificate: none  # default"), ([], "# demo-pace: none  # default"),
+            (["--data", "/d/"], "# backup-folder: /d/backups  # default"),
+            (["--in-memory"], "# data: none  # default"), (["--in-memory"], "# durability: none  # default"),
+            (["--demo"], "# demo-pace: 8.0  # default"), (["--demo"], "# demo-restart: resume  # default"),
+            (["--limits-dry-run"], "# limits: standard  # default"),
+            (["--limits-dry-run"], "# max-connections-per-address: 64  # default"),
+            (["--listen", "[::1]:9000"], "# host: ::1  # listen"),
+            (["--listen", "[::1]:9000"], "# port: 9000  # listen"),
+            (["--listen", "unix:/x"], "# socket-mode: 0660  # default"),
+            (["--auth", "jwt", "--jwt-secret-file", "s"], "# jwt-algorithm: HS256  # default"),
+            (["--auth", "jwt", "--jwt-secret-file", "s"], "# link-secret-file: data/link-secret  # default"),
+            (["--max-connections", "9"], "max-connections: 9  # command line"),
+        ] as [([String], String)])
+    func valuesThatNobodySetAreShown(_ arguments: [String], _ line: String) async throws {
+        let lines = try await Self.shown(arguments)
+        #expect(lines.contains(line), "\(lines)")
+    }
+
+    /// The rates of the limits in the words in which they are set, so that they can be copied.
+    @Test func ratesAreShownAsTheyAreSet() async throws {
+        let lines = try await Self.shown(["--limits", "standard"])
+        let line = try #require(lines.first { $0.hasPrefix("# rate: [") })
+        let texts = line.dropFirst("# rate: [".count).prefix { $0 != "]" }.split(separator: ",")
+        let rates = texts.map { RateOption(argument: String($0.drop { $0 == " " })) }
+        #expect(rates.count == 13 && !rates.contains(nil), "\(line)")
+        var limits = LimitConfiguration.none
+        RateOption.apply(rates.compactMap { $0 }, to: &limits)
+        let standard = LimitConfiguration()
+        #expect(limits.connectsPerAddress == standard.connectsPerAddress && limits.bytes == standard.bytes)
+        #expect(limits.openedThreads == standard.openedThreads && limits.subscriptions == standard.subscriptions)
     }
 
     @Test func allSettingsAreShown() async throws {

@@ -124,7 +124,7 @@ struct LayeredSettingsTests {
         #expect(lines.contains("demo: true"))
         #expect(lines.contains("in-memory: false"))
         #expect(lines.contains("sink-attempts: 7"))
-        #expect(lines.contains("# retain-age:"))
+        #expect(lines.contains("# retain-age: none"))
         #expect(lines.contains("host: 127.0.0.1"))
         #expect(lines.contains(#"webhook: "https://***@hooks.example/in?***""#))
         #expect(lines.contains(#"allowed-origin: ["https://a.example"]"#))

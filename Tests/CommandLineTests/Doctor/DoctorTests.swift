@@ -144,6 +144,27 @@ struct DoctorTests {
         }
     }
 
+    /// With keys of an issuer that makes tokens for others, too. With an address of keys it is refused (`HelpTests`).
+    @Test(arguments: [true, false]) func tokensForOtherServicesAreTold(hasAudience: Bool) async throws {
+        try await TemporaryFolder.with { folder in
+            let set = #"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#
+            let keys = try folder.write("keys.json", set)
+            let arguments =
+                ["--in-memory", "--port", "0", "--auth", "jwt", "--jwks", keys]
+                + (hasAudience ? ["--jwt-audience", "chat"] : [])
+            let words = "tokens that the issuer of \(keys) makes for other services count here too"
+            let outcome = try await Program.run(["doctor"] + arguments)
+            #expect(outcome.status == 0)
+            #expect(outcome.output.contains("warning  \(words)") == !hasAudience, "\(outcome)")
+            #expect(outcome.output.contains("set --jwt-audience to") == !hasAudience, "\(outcome)")
+            let service = try RunningProgram(["serve"] + arguments)
+            _ = try await service.output(containing: "listening on")
+            service.send(signal: SIGTERM)
+            let log = try await service.outcome().error
+            #expect(log.contains(words) == !hasAudience, "\(log)")
+        }
+    }
+
     @Test func whoMayUseItIsSaid() async throws {
         let open = try await Program.run(["doctor", "--in-memory", "--port", "0"])
         #expect(open.status == 0)

@@ -4,6 +4,10 @@ import AgentEventsTestSupport
 import Foundation
 import Testing
 
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
+
 @testable import agent_events
 
 /// The metrics of the running program, the board and the alerts.
@@ -29,6 +33,24 @@ struct MetricsTests {
                 }
                 return String(word)
             })
+    }
+
+    /// For a Prometheus on another machine. The doctor says what that means.
+    @Test func metricsHaveAListenerOfTheirOwn() async throws {
+        let words = ["--in-memory", "--port", "0", "--metrics-listen", "0.0.0.0:0"]
+        let service = try RunningProgram(["serve"] + words)
+        defer { service.send(signal: SIGKILL) }
+        let output = try await service.output(containing: "/metrics\n")
+        let line = try #require(output.split(separator: "\n").first { $0.hasPrefix("for Prometheus: http://0.0.0.0:") })
+        let port = try #require(line.split(separator: ":").last?.prefix { $0.isNumber })
+        let url = try #require(URL(string: "http://127.0.0.1:\(port)/metrics"))
+        let (data, _) = try await URLSession.shared.data(from: url)
+        #expect(String(decoding: data, as: UTF8.self).contains("agent_events_ready 1\n"))
+        service.send(signal: SIGTERM)
+        #expect(try await service.outcome().status == 0)
+        let doctor = try await Program.run(["doctor"] + words)
+        #expect(doctor.status == 0)
+        #expect(doctor.output.contains("ok       the metrics are for everybody who reaches 0.0.0.0"), "\(doctor)")
     }
 
     @Test func everyMetricIsShownAndPromtoolIsContent() async throws {

@@ -47,6 +47,31 @@ import Testing
         }
     }
 
+    /// The events of all people go into it. A file that the service makes itself is for its user only; one that was there, and
+    /// those that became full, are to be so too.
+    @Test(arguments: [("events", 0o644), ("events", 0o640), ("events", 0o602), ("events.3", 0o604)])
+    func aFileThatOthersMayUseIsRefused(name: String, mode: Int) async throws {
+        try await TemporaryFolder.with { folder in
+            let path = try folder.write(name, "")
+            let sink = "\(folder.path)/events"
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+            let refused = try await Program.run(["serve", "--in-memory", "--port", "0", "--file-sink", sink])
+            #expect(refused.status == 64)
+            let words =
+                "--file-sink: others than its owner may use the file \(path), and all events go into it: chmod 600 \(path)"
+            #expect(refused.error.contains(words), "\(refused.error)")
+            let told = try await Program.run(["doctor", "--in-memory", "--port", "0", "--file-sink", sink])
+            #expect(told.status == 1 && told.output.contains("problem  \(words)"), "\(told)")
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+            let good = try await Program.run(["doctor", "--in-memory", "--port", "0", "--file-sink", sink])
+            #expect(good.output.contains("ok       --file-sink: \(sink) is for this user only"), "\(good)")
+            let service = try RunningProgram(["serve", "--in-memory", "--port", "0", "--file-sink", sink])
+            _ = try await service.output(containing: "listening on")
+            service.send(signal: SIGTERM)
+            #expect(try await service.outcome().status == 0)
+        }
+    }
+
     @Test func optionsThatDoNotGoTogetherAreRefused() async throws {
         let alone = try await Program.run(["serve", "--in-memory", "--webhook", "http://127.0.0.1:1/"])
         #expect(alone.status == 64)
