@@ -200,6 +200,9 @@ extension ExecutionContext {
             await gate.wait(place)
         }
         await waitForSlot(of: asked.run)
+        // While the run does nothing else it waits for the answers to its other questions, and no event tells of it: the answer alone
+        // does not show that it works. With its next event it gets a place again.
+        services.slotGate.noteRest(owner)
         // Where others write the log too, what happened here may not be what the log says.
         try await waitForCommit(at: offeredPosition.latest)
         return try await mapLogError { () async throws(EventLogError) in

@@ -332,7 +332,9 @@ package final class AgentDispatcher: Sendable {
                 metadata: [
                     "thread.id": "\(entry.place.thread)", "run.id": "\(entry.place.run)", "error.code": "\(error.code)",
                 ])
-            perform { $0.attemptEnded(entry.place, .later) }
+            // With its thread the run is gone, and no event tells of it any longer; everything else may go by.
+            let isGone = error.code == .threadDeleted || error.code == .threadForbidden
+            perform { $0.attemptEnded(entry.place, isGone ? .gone : .later) }
         }
     }
 
