@@ -9,6 +9,7 @@ ours. Their own routes answer, events come over the same port, and they stop gra
 import argparse
 import asyncio
 import json
+import socket
 import sys
 from pathlib import Path
 
@@ -73,6 +74,25 @@ def check_hub_routes(example):
         raise Fault(f"a message: answered with {answer}")
 
 
+def check_event_stream(example, thread, count):
+    """Events over the same port without a WebSocket, whether or not the routes of the hub are mounted."""
+    headers = {"Accept": "text/event-stream"}
+    answer = example.request("GET", "/v1/threads/t_nobody/events", None, headers)
+    if answer.status != 404 or answer.code != "thread.unknown":
+        raise Fault(f"a stream of a thread that there is not: answered with {answer}")
+    with socket.create_connection(("127.0.0.1", example.port), TIME_LIMIT) as connection:
+        connection.sendall(
+            f"GET /v1/threads/{thread}/events HTTP/1.0\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n".encode())
+        text = b""
+        while b'"op":"live"' not in text:
+            piece = connection.recv(65536)
+            if not piece:
+                raise Fault(f"the stream has ended: {text!r}")
+            text += piece
+    if text.count(b"\nid: ") != count or b"content-type: text/event-stream" not in text.lower():
+        raise Fault(f"{thread} as a stream of events is {text!r}")
+
+
 def check_refusals(example):
     """An upgrade that is declined is answered with the reason, also by a server that has no route for it."""
     for name, value, status, code in REFUSALS:
@@ -106,6 +126,7 @@ async def check_stream(example):
             answered += message.get("op") == "emitted"
             if "type" in message:
                 reader.accept(raw)
+        check_event_stream(example, "t_1", 10)
         await check_goodbye(example, socket)
 
 
@@ -202,6 +223,7 @@ def self_test():
                 "an upgrade with",
                 lambda: check_refusals(Scripted({("GET", "/v1/stream"): (404, "nothing is here\n")})),
             ),
+            ("no stream of events", "a stream of", lambda: check_event_stream(Scripted({}), "t", 1)),
             ("no drain", "goodbye", lambda: goodbye([], 1001)),
             ("a wrong close code", "goodbye", lambda: goodbye(['{"op":"drain"}'], 1006)),
         ],

@@ -44,9 +44,9 @@ struct StreamMetrics: Sendable {
     /// The factory of the process is `MetricsSystem.factory`.
     init(factory: any MetricsFactory = MetricsSystem.factory) {
         transports = Dictionary(
-            uniqueKeysWithValues: [StreamFraming.webSocketName, StreamFraming.lengthPrefixed.name].map {
-                ($0, Transport($0, factory))
-            })
+            uniqueKeysWithValues: [
+                StreamFraming.webSocketName, StreamFraming.serverSentEventsName, StreamFraming.lengthPrefixed.name,
+            ].map { ($0, Transport($0, factory)) })
         otherTransports = Transport(Self.otherName, factory)
         closes = Dictionary(
             uniqueKeysWithValues: StreamCloseCode.all.map {

@@ -138,13 +138,25 @@ public final class AgentEventsHub: Sendable {
         as principal: Principal,
         on eventLoop: any EventLoop
     ) -> StreamSession {
+        adopt(transport, as: principal, isCounted: false, on: eventLoop)
+    }
+
+    /// The same, for a connection that may count among those of its user already.
+    ///
+    /// - Parameter isCounted: whether it does (``ServiceLimits/connect(_:)``); the session ends that.
+    package func adopt(
+        _ transport: some StreamTransport,
+        as principal: Principal,
+        isCounted: Bool,
+        on eventLoop: any EventLoop
+    ) -> StreamSession {
         precondition(
             eventLoop.inEventLoop, "a transport is adopted on its event loop: eventLoop.execute { hub.adopt(…) }")
         noteUse()
         let loop = services.delivery.loop(of: eventLoop)
         let session = StreamSession(
             transport, ConnectionID(text: runtime.configuration.identifiers.text(prefix: "c")), principal: principal,
-            services: services, loop: loop)
+            services: services, loop: loop, isCounted: isCounted)
         loop.begin(session)
         return session
     }
@@ -213,6 +225,9 @@ public final class AgentEventsHub: Sendable {
         guard life.isUsedTooEarly() else { return }
         logger.warning("hub not run yet: its clients wait until it is, as a service of the application or by run()")
     }
+
+    /// The time after which a client may come back that comes while the service stops, in milliseconds.
+    package var returnMilliseconds: Int64 { services.reconnectMilliseconds(among: 100) }
 
     /// The number of open streams.
     package var streamCount: Int { services.delivery.sessions.count }

@@ -6,6 +6,8 @@
 ///     silent ── an interval without input: ping ──> awaitingAnswer ── two intervals more ──> close
 ///       ^ └── input ──> silent                            │
 ///       └───────────────────── input ─────────────────────┘
+///
+/// A client that can say nothing is pinged when nothing was written for an interval, and is never taken for dead here.
 package struct HeartbeatStateMachine: Equatable {
     private enum Inbound: Equatable {
         /// Something was received this number of milliseconds ago.
@@ -15,13 +17,19 @@ package struct HeartbeatStateMachine: Equatable {
     }
 
     private let interval: UInt32
+    private let isOneWay: Bool
     private var inbound = Inbound.silent(for: 0)
     private var outboundSilence: UInt32 = 0
     private var hasReceived = false
     private var hasWritten = false
 
-    /// - Parameter interval: how long either direction may be silent, in milliseconds.
-    package init(interval: UInt32) { self.interval = interval }
+    /// - Parameters:
+    ///   - interval: how long either direction may be silent, in milliseconds.
+    ///   - isOneWay: whether the client can say nothing.
+    package init(interval: UInt32, isOneWay: Bool = false) {
+        self.interval = interval
+        self.isOneWay = isOneWay
+    }
 
     /// Anything came from the client.
     package mutating func received() { hasReceived = true }
@@ -50,6 +58,7 @@ package struct HeartbeatStateMachine: Equatable {
         let wasReceived = hasReceived
         hasReceived = false
         hasWritten = false
+        if isOneWay { return sendsMessage ? .send(ping: true, message: false) : .none }
         guard !wasReceived else {
             inbound = .silent(for: 0)
             return sendsMessage ? .send(ping: false, message: true) : .none

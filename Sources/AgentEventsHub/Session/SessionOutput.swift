@@ -21,7 +21,10 @@ final class SessionOutput {
     init(_ transport: any StreamTransport, services: SessionServices) {
         self.transport = transport
         self.services = services
-        heartbeat = HeartbeatStateMachine(interval: services.limits.heartbeatMilliseconds)
+        heartbeat =
+            transport is any OneWayTransport
+            ? HeartbeatStateMachine(interval: services.limits.oneWayPingMilliseconds, isOneWay: true)
+            : HeartbeatStateMachine(interval: services.limits.heartbeatMilliseconds)
         progress = ProgressStateMachine(deadline: services.limits.stallMilliseconds)
     }
 
@@ -119,12 +122,22 @@ final class SessionOutput {
 
     func welcomed() { connection.welcomed() }
 
+    /// Tells a client that can say nothing when to come back. Others are told by messages, or know it by themselves.
+    ///
+    /// - Parameter milliseconds: from the time at which the connection ends.
+    func announceReturn(afterMilliseconds milliseconds: @autoclosure () -> Int64) {
+        guard connection.mayWrite, let oneWay = transport as? any OneWayTransport else { return }
+        heartbeat.wrote()
+        writtenByteCount += UInt64(oneWay.announceReturn(afterMilliseconds: milliseconds()))
+    }
+
     /// Tells the client, once, that the service is about to stop.
     func drain(reconnectMilliseconds: Int64) {
         switch connection.drain() {
         case .none: break
         case .announce:
             reconnectDelay = ReconnectDelay(milliseconds: reconnectMilliseconds)
+            announceReturn(afterMilliseconds: reconnectMilliseconds)
             send(.drain(reconnectMilliseconds: reconnectMilliseconds))
         }
     }
@@ -136,7 +149,11 @@ final class SessionOutput {
     ///   - reconnectMilliseconds: when the client may come back, unless it was told before.
     /// - Returns: whether the connection was closed.
     func leave(isIdle: Bool, reconnectMilliseconds: @autoclosure () -> Int64) -> Bool {
-        if reconnectDelay == nil { reconnectDelay = ReconnectDelay(milliseconds: reconnectMilliseconds()) }
+        if reconnectDelay == nil {
+            let delay = ReconnectDelay(milliseconds: reconnectMilliseconds())
+            reconnectDelay = delay
+            announceReturn(afterMilliseconds: delay.milliseconds)
+        }
         return act(on: connection.leave(isIdle: isIdle))
     }
 

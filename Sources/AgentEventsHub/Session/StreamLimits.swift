@@ -41,6 +41,9 @@ package struct StreamLimits: Hashable, Sendable {
     /// The time for which a connection may be silent, in either direction, before it gets a ping, in milliseconds.
     /// Default: 25 000.
     package var heartbeatMilliseconds: UInt32 = 25_000
+    /// The longest time for which a connection whose client can say nothing is silent, in milliseconds. Proxies close what is silent
+    /// for a minute. Default: 15 000.
+    package var oneWaySilenceMilliseconds: UInt32 = 15_000
     /// The time for which a client may take nothing of what waits for it, in milliseconds. Default: 60 000.
     package var stallMilliseconds: UInt32 = 60_000
     /// The longest time that a client takes for its first request, in seconds. Default: 10.
@@ -63,4 +66,10 @@ package struct StreamLimits: Hashable, Sendable {
 
     /// The time between two sweeps over the connections of an event loop, in milliseconds.
     package var sweepMilliseconds: UInt32 { min(max(min(heartbeatMilliseconds, stallMilliseconds) / 5, 10), 5000) }
+
+    /// The silence after which a connection whose client can say nothing gets a ping: a sweep may come late by a whole one.
+    var oneWayPingMilliseconds: UInt32 {
+        let longest = min(heartbeatMilliseconds, oneWaySilenceMilliseconds)
+        return longest > sweepMilliseconds ? longest - sweepMilliseconds : 1
+    }
 }

@@ -51,7 +51,9 @@ public final class StreamSession {
     /// Nothing is read from the client for a while: it has sent too much.
     private var isPaused = false
     /// Whether the connection counts among those of its user.
-    private var isCounted = false
+    private var isCounted: Bool
+    /// Whether the client can say nothing: the connection ends with its subscription.
+    private let isOneWay: Bool
     private var isEnded = false
 
     /// What few connections need. It is made for those that do, since the others would pay for it with their memory.
@@ -73,8 +75,11 @@ public final class StreamSession {
         _ connection: ConnectionID,
         principal: Principal,
         services: SessionServices,
-        loop: LoopDelivery
+        loop: LoopDelivery,
+        isCounted: Bool = false
     ) {
+        self.isCounted = isCounted
+        isOneWay = transport is any OneWayTransport
         identity = SessionIdentity(
             connection, principal, access: services.access, clock: loop.state.clock,
             environment: services.runtime.environment)
@@ -97,12 +102,15 @@ public final class StreamSession {
         services.delivery.sessions.didBegin()
         output.welcomed()
         guard settleAccess() else { return }
-        if isLimited, let refusal = services.usage.connect(identity.principal.user) {
-            output.send(.error(refusal))
-            return close(.limits, reason: "\(refusal.code): \(refusal.message)")
+        if isLimited, !isCounted {
+            if let refusal = services.usage.connect(identity.principal.user) {
+                output.send(.error(refusal))
+                return close(.limits, reason: "\(refusal.code): \(refusal.message)")
+            }
+            isCounted = true
         }
-        isCounted = isLimited
         beginExpiry()
+        output.announceReturn(afterMilliseconds: services.reconnectMilliseconds(among: state.sessions.count))
         output.send(.welcome(services.welcome(identity)))
         output.flush()
         // It came at the last moment.
@@ -112,6 +120,26 @@ public final class StreamSession {
                     0, of: 1, fraction: services.runtime.environment.randomFraction()))
         }
         if services.delivery.isClosing { goAway(waitsForAnswers: true) }
+    }
+
+    /// Follows a thread for a client that can say nothing: the first request of a ``OneWayTransport``, and the last one. The
+    /// connection ends with the subscription.
+    package func follow(_ request: SubscribeRequest) {
+        checkLoop()
+        guard !isEnded else { return }
+        precondition(isOneWay, "other clients ask for what they follow by themselves")
+        receive(
+            ReceivedRequest(
+                message: ClientMessage(.subscribe(request)), byteCount: 0, isInTime: output.takesEmissions))
+        output.flush()
+    }
+
+    /// A subscription has ended, or has not begun, and the client did not ask for that.
+    ///
+    /// - Parameter mayReturn: whether another connection may fare better.
+    private func subscriptionEnded(_ code: ProtocolError.Code, mayReturn: Bool = false) {
+        guard isOneWay, !isEnded else { return }
+        close(mayReturn ? .restarting : .forbidden, reason: code.rawValue)
     }
 
     /// The connection is gone, or its client has said goodbye. Work under way finishes and finds nobody to tell.
@@ -442,6 +470,7 @@ public final class StreamSession {
         } catch {
             output.send(.error(error.answering(tag)))
             order.refused(start, isFollowed: subscriptions.find(start.thread) != nil)
+            subscriptionEnded(error.code, mayReturn: error.isRetryable)
         }
     }
 
@@ -619,6 +648,7 @@ public final class StreamSession {
         end(subscription)
         output.send(.unsubscribed(nil, subscription.thread, code: .threadForbidden))
         order.ended(subscription.thread)
+        subscriptionEnded(.threadForbidden)
     }
 
     /// A thread was deleted. A subscription whose place is being looked up is told so by that.
@@ -639,6 +669,7 @@ public final class StreamSession {
         end(subscription)
         output.send(.unsubscribed(nil, subscription.thread, code: .threadDeleted))
         order.ended(subscription.thread)
+        subscriptionEnded(.threadDeleted)
     }
 
     // MARK: Subscriptions
@@ -737,6 +768,7 @@ public final class StreamSession {
             subscriptions.remove(subscription, on: loop, services)
             output.send(.error(error.answering(tag)))
             if takesSnapshot { order.snapshotEnded() }
+            subscriptionEnded(error.code, mayReturn: error.isRetryable)
         }
         order.lookedUp(subscription.thread, isFollowed: subscriptions.contains(subscription))
         carryOutNext()

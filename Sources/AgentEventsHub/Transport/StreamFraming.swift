@@ -47,6 +47,8 @@ public struct StreamFraming: Hashable, Sendable {
 
     /// The name of the framing of WebSockets.
     package static let webSocketName = "websocket"
+    /// The name of the framing of server-sent events.
+    package static let serverSentEventsName = "sse"
 
     public static func == (first: StreamFraming, second: StreamFraming) -> Bool { first.name == second.name }
 

@@ -57,3 +57,17 @@ public protocol PingingTransport: StreamTransport {
     /// - Returns: the number of bytes that were written.
     func ping() -> Int
 }
+
+/// A transport whose client can say nothing once it is connected: a stream of server-sent events. Its session is told what to
+/// follow by ``StreamSession/follow(_:)``.
+///
+/// Its pings have no answer. They are sent when nothing else was for a while, so that nobody on the way takes the connection
+/// for a dead one; a client that is gone is noticed because it takes nothing.
+package protocol OneWayTransport: PingingTransport {
+    /// Tells the client when to come back once the connection has ended, whatever it ends by. Told at the beginning, and again
+    /// when the service is about to stop.
+    ///
+    /// - Parameter milliseconds: of its own, so that not all come at once.
+    /// - Returns: the number of bytes that were written.
+    func announceReturn(afterMilliseconds milliseconds: Int64) -> Int
+}

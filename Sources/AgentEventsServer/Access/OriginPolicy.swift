@@ -55,7 +55,7 @@ package struct OriginPolicy: Sendable {
             vary, (name: "Access-Control-Allow-Origin", value: origin),
             (
                 name: "Access-Control-Expose-Headers",
-                value: "Accept, Accept-Encoding, Allow, Retry-After, WWW-Authenticate"
+                value: "Accept, Accept-Encoding, Allow, Last-Event-ID, Retry-After, WWW-Authenticate"
             ),
         ]
     }

@@ -6,12 +6,10 @@ import Hummingbird
 import HummingbirdCore
 import NIOCore
 
-/// `GET /v1/threads/{t}/events?after=&limit=`: a page of a thread's events, in the bytes of the log.
+/// `GET /v1/threads/{t}/events?after=&before=&around=&limit=`: a page of a thread's events, in the bytes of the log.
 struct EventPageRoute: Sendable {
     static let defaultLimit = 100
     static let maximumLimit = 1000
-    /// A page ends here, whatever its limit; a single event of any size fits.
-    private static let maximumPageByteCount = 4 * 1024 * 1024
 
     let hub: AgentEventsHub
     let access: RequestAccess
@@ -19,22 +17,41 @@ struct EventPageRoute: Sendable {
     func respond(to request: Request, _ context: some RequestContext) async throws -> Response {
         let principal = try await access.principal(of: request)
         let thread = try request.thread(context)
-        if request.headers[.accept] == "text/event-stream" {
+        if AcceptedForm.isEventStream(request.headers[values: .accept].flatMap { $0.split(separator: ",") }) {
             throw ProtocolError(
-                .notAcceptable, "events are served here as pages of JSON, and live at \(StreamProtocol.path)")
+                .notAcceptable,
+                "only GET gives a stream of events, at this path as it is written; a server that mounts the hub has to open "
+                    + "its streams here (http1(agentEvents:path:)). Pages of events are application/json")
         }
-        let start = try request.parameter("after").map { text throws(ProtocolError) in
-            try StartPosition(text: text, path: nil)
-        }
+        let place = try Self.place(of: request)
         let limit = try Self.limit(request.parameter("limit"))
         do {
             let json = try await hub.reading(thread, for: principal) { record, _ async throws -> ByteBuffer in
-                try await page(of: thread, record, start: start ?? .start, limit: limit)
+                let reader = EventPageReader(
+                    log: hub.runtime.log, generation: hub.runtime.generation, thread: thread, record: record,
+                    limit: limit)
+                return try await reader.page(place)
             }
             return Response(status: .ok, json: json)
         } catch let error as EventLogError {
             throw ProtocolError(error, threadID: thread)
         }
+    }
+
+    private static func place(of request: Request) throws(ProtocolError) -> EventPagePlace {
+        let named = ["after", "before", "around"].filter { request.parameter($0) != nil }
+        guard named.count < 2 else {
+            throw ProtocolError(.requestInvalid, "a page is one thing: \(named.joined(separator: " or "))")
+        }
+        if let before = request.parameter("before") { return .before(try StartPosition(text: before, path: nil)) }
+        if let around = request.parameter("around") {
+            guard case .after(let cursor) = try StartPosition(text: around, path: nil) else {
+                throw ProtocolError(.cursorInvalid, "around is the id of an event, such as 3-42, and not \(around)")
+            }
+            return .around(cursor)
+        }
+        guard let after = request.parameter("after") else { return .after(.start) }
+        return .after(try StartPosition(text: after, path: nil))
     }
 
     private static func limit(_ text: String?) throws(ProtocolError) -> Int {
@@ -43,58 +60,5 @@ struct EventPageRoute: Sendable {
             throw ProtocolError(.requestInvalid, "limit is a number from 1 to \(maximumLimit), in digits alone")
         }
         return limit
-    }
-
-    private func page(
-        of thread: ThreadID,
-        _ record: ThreadRecord,
-        start: StartPosition,
-        limit: Int
-    ) async throws -> ByteBuffer {
-        let log = hub.runtime.log
-        let after: UInt64
-        switch try await log.resolve(start, in: thread, record: record, generation: hub.runtime.generation) {
-        case .position(let position):
-            after = position
-        case .diverged:
-            throw ProtocolError(
-                .cursorDiverged,
-                "the cursor is of another history of this thread than the log has: read again from the start",
-                threadID: thread)
-        case .trimmed:
-            throw Self.trimmed(thread)
-        case .unknown:
-            throw ProtocolError(
-                .cursorUnknown, "the cursor is beyond the end of this thread: read again from the start",
-                threadID: thread)
-        }
-        let page = try await log.read(
-            LogRead(
-                .thread(thread, after: after), maximumCount: limit, maximumByteCount: Self.maximumPageByteCount))
-        // Trimmed since the cursor was looked up.
-        if page.skipsTrimmed, case .after = start { throw Self.trimmed(thread) }
-        return Self.encode(page, head: record.head)
-    }
-
-    private static func trimmed(_ thread: ThreadID) -> ProtocolError {
-        ProtocolError(
-            .cursorTrimmed, "the event of the cursor, and maybe later ones, were trimmed: read again from the start",
-            threadID: thread)
-    }
-
-    /// - Parameter head: the thread's last event when the page was asked for; the page may have later ones.
-    private static func encode(_ page: LogPage, head: EventID) -> ByteBuffer {
-        let last = page.events.last?.id
-        var buffer = ByteBuffer()
-        buffer.reserveCapacity(page.events.reduce(64) { $0 + $1.bytes.count + 1 })
-        buffer.writeString("{\"events\":[")
-        for (index, event) in page.events.enumerated() {
-            if index > 0 { buffer.writeString(",") }
-            buffer.writeBytes(event.bytes)
-        }
-        let next = page.reachesEnd ? nil : last
-        let latest = last.map { $0.sequence > head.sequence ? $0 : head } ?? head
-        buffer.writeString("],\"next\":\(next.map { "\"\($0)\"" } ?? "null"),\"head\":\"\(latest)\"}")
-        return buffer
     }
 }

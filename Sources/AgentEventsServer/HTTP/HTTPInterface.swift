@@ -40,7 +40,7 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
         add(
             "threads/:thread/events",
             [
-                Route(.get, parameters: ["after", "limit"]) { try await page.respond(to: $0, $1) },
+                Route(.get, parameters: ["after", "before", "around", "limit"]) { try await page.respond(to: $0, $1) },
                 Route(.post, parameters: ["user_id"]) { try await events.respond(to: $0, $1) },
             ], to: router)
         add(

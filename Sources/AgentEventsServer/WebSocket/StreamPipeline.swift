@@ -3,7 +3,8 @@ import HTTPTypes
 import NIOCore
 import NIOHTTP1
 
-/// Sets up an accepted connection: its first request makes it a WebSocket, or leaves it to HTTP.
+/// Sets up an accepted connection: its first request makes it a WebSocket, or leaves it to HTTP, where each request may ask for a
+/// stream of server-sent events.
 ///
 /// A WebSocket lives on its event loop alone; no task is kept for it.
 struct StreamPipeline<HTTP: Sendable>: Sendable {
@@ -47,12 +48,17 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
             waitingBox, NIOLoopBound(filter, eventLoop: channel.eventLoop),
             NIOLoopBound((times, parseErrors), eventLoop: channel.eventLoop))
         let addHTTPHandlers = addHTTPHandlers
+        let (hub, path, forwarding, ticket, hasNoRoutes) = (hub, path, forwarding, ticket, answersRefusals)
         var configuration = NIOUpgradableHTTPServerPipelineConfiguration(
             upgradeConfiguration: NIOTypedHTTPServerUpgradeConfiguration(
                 upgraders: [upgrader],
                 notUpgradingCompletionHandler: { channel in
                     channel.eventLoop.makeCompletedFuture {
                         waitingBox.value.remove(from: channel)
+                        try channel.pipeline.syncOperations.addHandler(
+                            EventStreamHandler(
+                                hub: hub, path: path, takesPreflights: hasNoRoutes, forwarding: forwarding,
+                                ticket: ticket))
                         return .http(try addHTTPHandlers(channel))
                     }
                 }

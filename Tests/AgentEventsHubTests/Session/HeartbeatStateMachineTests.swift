@@ -51,6 +51,19 @@ struct HeartbeatStateMachineTests {
         #expect(actions == expected)
     }
 
+    /// It is told of no more than that the connection is there, and its silence means nothing.
+    @Test func aClientThatCanSayNothingIsPingedWhenNothingWasWrittenAndNeverClosed() {
+        var machine = Machine(interval: 10, isOneWay: true)
+        var actions: [String] = []
+        for number in 0..<40 {
+            if number == 12 { machine.wrote() }
+            actions.append(Self.words(machine.sweep(elapsed: 2, isBlocked: (20..<25).contains(number))))
+        }
+        let pings = actions.indices.filter { actions[$0] != "" }
+        #expect(pings == [4, 9, 17, 29, 34, 39])
+        #expect(pings.allSatisfy { actions[$0] == Self.ping })
+    }
+
     @Test func anAnswerInTheLastMomentCounts() {
         let silence = Array(repeating: Traffic.none, count: 14)
         let actions = Self.sweep(silence + [.received] + silence + [.none])

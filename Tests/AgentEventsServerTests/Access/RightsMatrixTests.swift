@@ -83,7 +83,11 @@ struct RightsMatrixTests {
         "GET /v1/stream": (.nothing, [("", nil)]),
         "POST /v1/messages": (.opening, [("", #"{"text":"x"}"#)]),
         "GET /v1/threads/{thread}/events": (
-            .use(.read), ["", "?after=1-1", "?after=1-9", "?after=9-1", "?after=now", "?limit=1"].map { ($0, nil) }
+            .use(.read),
+            [
+                "", "?after=1-1", "?after=1-9", "?after=9-1", "?after=now", "?limit=1", "?before=now", "?before=1-2",
+                "?around=1-1", "?around=1-9",
+            ].map { ($0, nil) }
         ),
         "POST /v1/threads/{thread}/events": (.use(.emit), [("?user_id=owner", event)]),
         "DELETE /v1/threads/{thread}": (.use(.share), [("?wait", nil)]),
