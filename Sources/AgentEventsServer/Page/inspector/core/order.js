@@ -28,7 +28,13 @@ class Run {
   children = new Map();
   closedMessages = new Set();
   usedApprovals = new Set();
+  /** Each state that the run came to, with the event that brought it there: `[state, id]`. */
+  path = [['not started', undefined]];
   constructor(id) { this.id = id; }
+
+  get standing() { return this.state === 'running' && this.waiting ? 'waiting' : this.state; }
+
+  note(id) { if (this.path.at(-1)[0] !== this.standing) this.path.push([this.standing, id]); }
 
   get open() {
     return [
@@ -62,6 +68,7 @@ export class Order {
     const fault = this.#check(run, event);
     if (fault) Object.assign(fault, { legal: this.legal(id), state: this.describe(id) });
     this.#apply(run, event);
+    for (let each = run; each; each = each.parent) each.note(event.id);
     return fault;
   }
 
@@ -204,11 +211,26 @@ export class Order {
     }
   }
 
+  /** The rule by which an event of a type would be refused now. */
+  refusal(id, type) {
+    const run = this.runs.get(id);
+    if (this.#accepts(run, type)) return undefined;
+    const state = run?.state ?? 'not started';
+    if (state === 'ended') return 'order.already_ended';
+    if (state === 'not started') return 'order.not_started';
+    if (type === 'agent_queued' || type === 'agent_started') return 'order.already_started';
+    if (state === 'queued') return 'order.not_started';
+    if (type === 'agent_resumed') return 'order.not_paused';
+    if (state === 'paused' && !WHILE_PAUSED.has(type)) return 'order.paused';
+    if (type === 'approval_resolved') return 'order.approval_not_open';
+    return type === 'agent_completed' ? 'order.work_open' : 'order.call_not_open';
+  }
+
   /** A run as of now, for people: state, what is open, what may come. */
   describe(id) {
     const run = this.runs.get(id);
-    if (!run) return { state: 'not started', open: [], waiting: false };
-    return { state: run.state, how: run.how, waiting: run.waiting, agent: run.agent, open: run.open };
+    if (!run) return { state: 'not started', open: [], waiting: false, path: [['not started', undefined]] };
+    return { state: run.state, how: run.how, waiting: run.waiting, agent: run.agent, open: run.open, path: run.path };
   }
 }
 

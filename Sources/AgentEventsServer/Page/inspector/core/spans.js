@@ -24,6 +24,8 @@ export class Spans {
   roots = [];
   runs = new Map();
   all = [];
+  /** What people see, in its order: spans other than runs and queues, and `{kind: 'end', run, first}`. */
+  story = [];
   /** Rises when a row appears. */
   version = 0;
   /** Instants in which another generation begins, and runs that were repaired: `{index, time, kind, …}`. */
@@ -32,6 +34,9 @@ export class Spans {
   repaired = new Set();
   start;
   end;
+  /** The span that each event is of, by index. */
+  byIndex = [];
+  #touched;
   #open = new Map();
   #events = [];
   #generation;
@@ -48,10 +53,11 @@ export class Spans {
     }
     this.#generation = generation;
     if (event.run_id === undefined) return this.#threadEvent(event, index, time);
-    const run = this.#run(event, index, time);
+    const run = this.#touched = this.#run(event, index, time);
     const before = run.attribution.mark(time, index);
     this.#runEvent(event, index, time, run);
     run.last = index;
+    this.byIndex[index] = this.#touched;
     run.attribution.setOpen(this.#openIn(run), event, before);
     for (let each = run.parentRun; each; each = each.parentRun) {
       each.attribution.mark(time);
@@ -62,6 +68,8 @@ export class Spans {
   #add(span) {
     (span.parent?.children ?? this.roots).push(span);
     this.all.push(span);
+    this.#touched = span;
+    if (span.kind !== 'run' && span.kind !== 'queue') this.story.push(span);
     this.version++;
     return span;
   }
@@ -72,6 +80,7 @@ export class Spans {
     const name = type === 'user_message' ? data.user_id : type === 'state_updated' ? data.key : type;
     const span = this.#add(new Span(kind, data.message_id ?? `${index}`, name, index, time));
     Object.assign(span, { end: time, status: 'done', event });
+    this.byIndex[index] = span;
   }
 
   #run(event, index, time) {
@@ -116,7 +125,7 @@ export class Spans {
     if (!span) return undefined;
     this.#open.delete(`${key} ${run.id} ${id}`);
     Object.assign(span, { end: time, last: index, status });
-    return span;
+    return this.#touched = span;
   }
 
   #runEvent(event, index, time, run) {
@@ -136,6 +145,7 @@ export class Spans {
         const open = run.thought?.id === data.thought_id ? run.thought : undefined;
         const span = open ?? this.#add(new Span('thought', data.thought_id, 'thinking', index, time, run, run));
         Object.assign(span, { end: time, last: index, status: 'done' });
+        this.#touched = span;
         (span.parts ??= []).push(index);
         span.text = (span.text ?? '') + data.text;
         run.thought = span;
@@ -150,6 +160,7 @@ export class Spans {
           Object.assign(span, { parts: [], text: '', length: 0 });
           run.messages.add(span);
         }
+        this.#touched = span;
         span.parts.push(index);
         span.last = index;
         if (type === 'message_delta') {
@@ -170,7 +181,7 @@ export class Spans {
       }
       case 'tool_progress': {
         const span = this.#open.get(`call ${run.id} ${data.call_id}`);
-        if (span) Object.assign(span, { last: index, progress: data });
+        if (span) Object.assign(this.#touched = span, { last: index, progress: data });
         break;
       }
       case 'tool_completed': {
@@ -203,7 +214,7 @@ export class Spans {
       }
       case 'agent_resumed':
         run.status = 'running';
-        if (run.pause) Object.assign(run.pause, { end: time, last: index, status: 'done', endEvent: event });
+        if (run.pause) Object.assign(this.#touched = run.pause, { end: time, last: index, status: 'done', endEvent: event });
         break;
       case 'agent_completed':
       case 'agent_failed':
@@ -222,6 +233,7 @@ export class Spans {
     run.parentRun?.childRuns.delete(run);
     Object.assign(run, { end: time, status: isLost ? 'lost' : ENDS[event.type], endEvent: event });
     run.attribution.finish(time);
+    this.story.push({ kind: 'end', run, first: index, last: index, event });
     if (isLost) this.#repair(event, index, time, run);
   }
 

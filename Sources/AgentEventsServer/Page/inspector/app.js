@@ -1,0 +1,424 @@
+/** The page: what is shown, and how it changes. Views draw what is here, at most once in a frame. */
+import { readLink, resolve, sentence, writeLink } from './core/link.js';
+import { readEvents } from './core/ndjson.js';
+import { FAILED } from './core/query.js';
+import { Clock, ZONES } from './core/time.js';
+import { parse } from './client.js';
+import { copy } from './dom.js';
+import { listen } from './keys.js';
+import { Service } from './service.js';
+import { Session } from './session.js';
+import { remember, remembered } from './settings.js';
+import { Shell } from './shell.js';
+
+const RECENT = 6;
+
+export class App {
+  service = new Service();
+  files = new Map();
+  recent = new Map();
+  threads = [];
+  isListed = false;
+  ui = {
+    view: { from: 0, to: 1 }, cursor: undefined, selected: undefined, range: undefined, compress: false, fold: remembered('fold', true),
+    filter: remembered('filter', '', 'sessionStorage'), lower: remembered('lower', 'events', 'sessionStorage'), pane: 'timeline',
+    zone: remembered('zone', 'utc'), theme: remembered('theme', 'system'), find: '',
+  };
+
+  #isDue = false;
+  #following;
+  #timer;
+
+  constructor() {
+    this.clock = new Clock(this.ui.zone);
+    this.shell = new Shell(this);
+    for (const name of ['timeline', 'events', 'conversation', 'composer']) this[name] = this.shell[name];
+    document.body.append(this.shell.element);
+    this.#applyTheme();
+    listen(this);
+    this.service.addEventListener('change', () => this.changed());
+    addEventListener('popstate', event => this.#arrive(event.state));
+    addEventListener('hashchange', () => this.#arrive(history.state));
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#applyTheme());
+    addEventListener('resize', () => this.changed());
+    document.addEventListener('visibilitychange', () => this.changed());
+    this.#arrive(history.state);
+    this.#refresh();
+  }
+
+  // What is shown
+
+  get cursor() { return Math.min(this.ui.cursor ?? Infinity, (this.session?.events.length ?? 0) - 1); }
+  get isHead() { return this.ui.cursor === undefined; }
+  get selected() { return this.ui.selected; }
+  get selectedSpan() { return this.session?.spans.byIndex[this.ui.selected]; }
+  get canCommand() { return Boolean(this.session?.isLive && !this.session.error); }
+
+  /** Now, by the clock of the service; where nothing moves, the time of the last event. */
+  get now() {
+    const { session } = this;
+    if (!session) return this.service.now;
+    const last = session.spans.end ?? 0;
+    const moves = session.isLive && session.openRuns.length && this.service.status === 'connected';
+    return moves ? Math.max(this.service.now, last) : last;
+  }
+
+  /** The run of the selected event, or the one that is under way at the cursor. */
+  get focusedRun() {
+    const { session } = this;
+    if (!session) return undefined;
+    const chosen = this.selectedSpan?.run;
+    if (chosen) return chosen;
+    for (let at = this.cursor; at >= 0 && at > this.cursor - 2000; at--) {
+      const { run_id: id } = session.events[at];
+      if (id === undefined) continue;
+      let run = session.spans.runs.get(id);
+      while (run?.parentRun) run = run.parentRun;
+      return run;
+    }
+    return undefined;
+  }
+
+  set(changes) {
+    Object.assign(this.ui, changes);
+    for (const [name, kind] of [['fold'], ['zone'], ['theme'], ['filter', 'sessionStorage'], ['lower', 'sessionStorage']]) {
+      if (name in changes) remember(name, this.ui[name], kind);
+    }
+    if ('zone' in changes) this.#setClock();
+    if ('theme' in changes) this.#applyTheme();
+    this.changed();
+  }
+
+  #setClock() { this.clock = new Clock(this.ui.zone, this.session?.spans.start ?? 0); }
+
+  #applyTheme() {
+    const isDark = this.ui.theme === 'dark' || (this.ui.theme === 'system' && matchMedia('(prefers-color-scheme: dark)').matches);
+    document.documentElement.dataset.theme = isDark ? 'dark' : 'light';
+  }
+
+  changed = () => {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    requestAnimationFrame(() => this.#frame());
+  };
+
+  #frame() {
+    this.#isDue = false;
+    if (this.clock.origin !== (this.session?.spans.start ?? 0)) this.#setClock();
+    this.#followLink();
+    this.shell.render();
+    clearTimeout(this.#timer);
+    // Bars of what is open grow with a clock of their own.
+    const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    if (this.session?.isLive && this.session.openRuns.length && document.visibilityState === 'visible') {
+      this.#timer = setTimeout(this.changed, isCalm ? 1000 : 100);
+    }
+  }
+
+  tell = text => this.shell.tell(text);
+
+  // Threads
+
+  #arrive(state) {
+    const { thread, cursor, malformed } = readLink(location.hash);
+    if (malformed) this.banner = { text: `The link ${malformed} does not name an event: a link is #thread@generation-sequence, as #t_7@3-42.` };
+    if (!thread) return this.session?.file ? undefined : this.#leave();
+    this.link = cursor;
+    if (this.session?.id !== thread || this.session.file) this.#enter(thread);
+    this.link = cursor;
+    if (state?.view) this.restored = state;
+    this.changed();
+  }
+
+  open(id, cursor) {
+    if (!/^[!-~]{1,256}$/.test(id)) return this.tell('that is no id of a thread');
+    this.#keepPlace();
+    history.pushState({}, '', writeLink(id, cursor));
+    this.#arrive({});
+  }
+
+  #keepPlace() {
+    if (this.session) history.replaceState({ view: this.ui.view, scroll: [this.timeline.list.element.scrollTop, this.events.list.element.scrollTop] }, '');
+  }
+
+  #enter(id) {
+    this.#leave();
+    const session = this.recent.get(id) ?? new Session(id);
+    session.error = undefined;
+    this.recent.delete(id);
+    this.recent.set(id, session);
+    while (this.recent.size > RECENT) this.recent.delete(this.recent.keys().next().value);
+    this.#setSession(session);
+    const opened = [id, ...remembered('opened', []).filter(each => each !== id)].slice(0, 50);
+    remember('opened', opened);
+    this.#following = new AbortController();
+    session.isCaughtUp = false;
+    this.service.follow(session, this.#following.signal, event => {
+      if (event && session === this.session) this.shell.proof.breakpoint.met(event, session.events.length - 1);
+      this.changed();
+    });
+    this.#loadThreads();
+  }
+
+  #setSession(session) {
+    this.session = session;
+    Object.assign(this.ui, { view: { from: 0, to: 1 }, cursor: undefined, selected: undefined, range: undefined, compress: Boolean(session?.file) });
+    this.subscribers = undefined;
+    this.#setClock();
+    this.changed();
+  }
+
+  #leave() {
+    this.#following?.abort();
+    this.#following = undefined;
+    this.banner = undefined;
+    this.link = undefined;
+    this.#setSession(undefined);
+  }
+
+  close() {
+    this.#keepPlace();
+    if (location.hash) history.pushState({}, '', location.pathname);
+    this.#leave();
+    this.shell.focusStart();
+  }
+
+  /** Shows a session that is there: of a file, or of a thread that was opened. */
+  show(session, index) {
+    if (!session.file) return this.open(session.id, index === undefined ? undefined : session.events[index]?.id);
+    this.#keepPlace();
+    if (location.hash) history.pushState({}, '', location.pathname);
+    this.#leave();
+    this.#setSession(session);
+    this.set({ pane: 'timeline' });
+    if (index !== undefined) this.select(index, {});
+  }
+
+  async openFiles(files) {
+    let first;
+    for (const file of files) {
+      const { events, faults, lines } = readEvents(await file.text(), parse);
+      const sessions = new Map();
+      for (const event of events) {
+        if (!sessions.has(event.thread_id)) sessions.set(event.thread_id, new Session(event.thread_id, { file: file.name, lines }));
+        sessions.get(event.thread_id).append(event);
+      }
+      if (!sessions.size) sessions.set('–', new Session(file.name, { file: file.name, lines }));
+      [...sessions.values()][0].lineFaults = faults;
+      for (const [id, session] of sessions) {
+        session.isCaughtUp = true;
+        this.files.set(`${file.name}\n${id}`, session);
+        first ??= session;
+      }
+    }
+    if (!first) return;
+    this.show(first);
+    const count = first.lineFaults.length + first.faults.length;
+    if (count) {
+      this.banner = { kind: 'failed', text: `${first.file} has ${count} ${count === 1 ? 'fault' : 'faults'}: ${first.lineFaults[0] ? `line ${first.lineFaults[0].line}: ${first.lineFaults[0].message}` : first.faults[0].message}`, action: ['All faults', () => this.set({ lower: 'proof', pane: 'lower' })] };
+    }
+  }
+
+  async #loadThreads() {
+    const remembers = () => remembered('opened', []).filter(id => id.includes(this.ui.find)).map(id => ({ thread_id: id }));
+    try {
+      const page = this.isListed === undefined ? undefined : await this.service.threads({ q: this.ui.find });
+      this.isListed = Boolean(page);
+      this.threads = page?.threads ?? remembers();
+      this.moreThreads = page?.next ?? undefined;
+      this.isOffline = false;
+    } catch (error) {
+      this.isOffline = error.status === undefined;
+      this.needsToken = error.status === 401;
+      this.threads = remembers();
+    }
+    this.changed();
+  }
+
+  async loadMoreThreads() {
+    const page = await this.service.threads({ q: this.ui.find, before: this.moreThreads });
+    this.threads = [...this.threads, ...page?.threads ?? []];
+    this.moreThreads = page?.next;
+    this.changed();
+  }
+
+  findThreads(text) {
+    this.set({ find: text.trim() });
+    this.#loadThreads();
+  }
+
+  signIn(token) {
+    this.service.token = token;
+    this.needsToken = false;
+    const { session } = this;
+    this.#loadThreads();
+    if (session && !session.file) this.#enter(session.id);
+  }
+
+  /** What has no feed of its own is asked for again while the page is seen. */
+  #refresh() {
+    const ask = async () => {
+      if (document.visibilityState !== 'visible') return;
+      await this.#loadThreads();
+      const { session } = this;
+      if (!session?.isLive || session.error || this.isOffline) return;
+      try {
+        this.subscribers = (await this.service.subscribers(session.id)).subscribers;
+      } catch {
+        this.subscribers = [];
+      }
+      this.changed();
+    };
+    ask();
+    setInterval(ask, 4000);
+  }
+
+  #followLink() {
+    const { session, link } = this;
+    if (!session) return;
+    if (link && (session.history.indexOf(link) >= 0 || session.isCaughtUp)) {
+      this.link = undefined;
+      const found = resolve(session.history, link);
+      const words = sentence(link, found);
+      const wasSeen = found.kind === 'lost' && session.previous?.history.indexOf(link) >= 0;
+      if (words) this.banner = { text: wasSeen ? `This event was lost after this page had seen it. ${words}` : words };
+      if (found.kind === 'event' || found.kind === 'merged') this.select(found.index, { isLink: true });
+    }
+    if (this.restored && session.events.length) {
+      const { view, scroll } = this.restored;
+      this.restored = undefined;
+      this.ui.view = view;
+      this.timeline.list.isFollowing = this.events.list.isFollowing = false;
+      requestAnimationFrame(() => {
+        [this.timeline.list.element.scrollTop, this.events.list.element.scrollTop] = scroll;
+      });
+    }
+  }
+
+  // Moving
+
+  select(index, { from, isLink } = {}) {
+    const { session } = this;
+    if (!session?.events[index]) return;
+    this.ui.selected = index;
+    if (!this.isHead || session.openRuns.length === 0) this.ui.cursor = index === session.events.length - 1 ? undefined : index;
+    if (!isLink && this.shell.isSmall) this.ui.pane = 'event';
+    if (from !== 'events') this.events.reveal(index);
+    if (from !== 'timeline') this.timeline.revealSpan(this.selectedSpan);
+    if (!session.file) history.replaceState(history.state, '', writeLink(session.id, session.events[index].id));
+    this.changed();
+  }
+
+  unselect() {
+    this.ui.selected = undefined;
+    this.ui.range = undefined;
+    if (this.ui.pane === 'event') this.ui.pane = 'timeline';
+    if (this.session && !this.session.file) history.replaceState(history.state, '', writeLink(this.session.id));
+    this.changed();
+  }
+
+  moveTo(index) {
+    const last = (this.session?.events.length ?? 0) - 1;
+    this.ui.cursor = index === undefined || (index >= last && !this.session.openRuns.length) ? undefined : Math.max(0, index);
+    this.changed();
+  }
+
+  moveBy(step) { this.moveTo(this.cursor + step >= this.session.events.length - 1 && step > 0 ? undefined : this.cursor + step); }
+  step(step) { this.select(this.events.neighbour(this.selected ?? this.cursor, this.selected === undefined ? 0 : step), {}); }
+
+  stepRun(step) {
+    const runs = [...this.session.spans.runs.values()];
+    const at = runs.indexOf(this.focusedRun);
+    const next = runs[Math.min(Math.max(at + (this.selected === undefined && step > 0 ? 0 : step), 0), runs.length - 1)];
+    if (next) this.select(next.first, {});
+  }
+
+  stepFailure() {
+    const { events } = this.session;
+    const from = (this.selected ?? -1) + 1;
+    const index = events.findIndex((event, at) => at >= from && FAILED(event));
+    const found = index >= 0 ? index : events.findIndex(FAILED);
+    if (found < 0) this.tell('nothing failed');
+    else this.select(found, {});
+  }
+
+  toParent() {
+    const parent = this.selectedSpan?.parent;
+    if (parent) this.select(parent.first, {});
+  }
+
+  toHead() {
+    this.moveTo(undefined);
+    this.ui.cursor = undefined;
+    this.timeline.list.follow();
+    this.events.list.follow();
+    this.conversation.toEnd();
+  }
+
+  rangeToCursor() {
+    if (this.selected === undefined) return this.tell('pick an event first; the range goes from it to the cursor');
+    this.set({ range: [Math.min(this.selected, this.cursor), Math.max(this.selected, this.cursor)], lower: 'events' });
+  }
+
+  back() {
+    if (this.banner) this.banner = undefined;
+    else if (this.ui.range) this.ui.range = undefined;
+    else if (this.ui.selected !== undefined) return this.unselect();
+    else if (this.ui.filter) return this.set({ filter: '' });
+    else document.activeElement?.blur();
+    this.changed();
+  }
+
+  // Commands
+
+  async #attempt(work, done) {
+    try {
+      const answer = await work();
+      const text = typeof done === 'function' ? done(answer) : done;
+      if (text) this.tell(text);
+      return answer;
+    } catch (error) {
+      this.tell(`${error.code ?? 'refused'}: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  command(name, run) {
+    const thread = this.session?.thread;
+    if (!this.canCommand || !thread) return undefined;
+    const work = () => (name === 'stop' ? thread.stop({ run }) : thread.command(name, { run, as_of: thread.cursor ?? undefined }));
+    return this.#attempt(work, ({ outcome }) => (outcome === 'unchanged' ? `${name}: nothing to do` : undefined));
+  }
+
+  pauseOrResume() { return this.command(this.session?.openRuns[0]?.status === 'paused' ? 'resume' : 'pause'); }
+
+  async send(text) {
+    if (this.session) {
+      await this.session.thread.send(text);
+      this.toHead();
+    } else {
+      this.open(await this.service.begin(text));
+    }
+  }
+
+  respond(span, decision, data) { return this.session.thread.respond(span.id, decision, { run: span.run.id, data }); }
+
+  copyLink() {
+    const event = this.session?.events[this.selected ?? this.cursor];
+    if (!event || this.session.file) return this.tell('a file has no links');
+    return copy(new URL(writeLink(this.session.id, event.id), location.href).href, this.tell);
+  }
+
+  nextZone() { this.set({ zone: ZONES[(ZONES.indexOf(this.ui.zone) + 1) % ZONES.length] }); }
+  nextTheme() { this.set({ theme: document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark' }); }
+  help() { this.shell.help(); }
+  focusTimeline() { this.shell.focus('timeline', this.timeline.list.element); }
+  focusFilter() {
+    this.set({ lower: 'events' });
+    this.shell.focus('lower', this.events.input);
+  }
+  focusThreads() { this.shell.focus('threads', this.shell.threads.input); }
+  focusComposer() { this.shell.focus('conversation', this.composer.text); }
+}
+
+globalThis.inspector = new App();

@@ -1,0 +1,2 @@
+/** The client that applications use, from where the service has it. */
+export { AgentEvents, Fold, parse, stringify } from '/client/agent-events.js';

@@ -1,0 +1,94 @@
+/** One thread as the page knows it: its events, and everything that is read off them. */
+import { AsOf } from './core/as-of.js';
+import { History } from './core/history.js';
+import { Order } from './core/order.js';
+import { Spans } from './core/spans.js';
+import { Fold } from './client.js';
+
+
+export class Session {
+  /** Faults of order: `{index, code, message, legal}`; those of a file's lines are in `lineFaults`. */
+  faults = [];
+  lineFaults = [];
+  version = 0;
+  /** The history before a reset, of which some events may be lost. */
+  previous;
+  state = 'opening';
+  error;
+  recovered;
+  #texts = new WeakMap();
+
+  /** @param {{file?: string}} source a file, when it is not the service */
+  constructor(id, source = {}) {
+    Object.assign(this, { id, ...source });
+    this.clear();
+  }
+
+  clear() {
+    this.history = new History();
+    this.spans = new Spans();
+    this.asOf = new AsOf(this.history, Fold);
+    this.order = undefined;
+    this.faults = [];
+    this.version++;
+  }
+
+  /** The log is another one than before, or its beginning is gone: all is read again, and what was known before is kept beside it. */
+  reset(reason) {
+    if (this.history.length) this.previous = { history: this.history, reason };
+    this.clear();
+  }
+
+  /** The events that were seen and that the log does not have any longer, once it was read again. */
+  get lost() {
+    if (!this.previous || !this.isCaughtUp) return [];
+    return this.previous.history.events.filter(event => this.history.indexOf(event.id) < 0
+      && Number(event.seq) >= this.history.proof.from);
+  }
+
+  get isLive() { return this.file === undefined; }
+  get events() { return this.history.events; }
+
+  append(event) {
+    if (this.history.indexOf(event.id) >= 0 && this.isLive) return;
+    const index = this.history.append(event);
+    this.order ??= new Order({ isWhole: this.history.proof.begins_at_start });
+    const fault = this.order.receive(event);
+    if (fault) this.faults.push({ index, ...fault });
+    this.spans.apply(event, index);
+    this.asOf.apply(event, index);
+    this.version++;
+  }
+
+  /** The order of all events up to an index. */
+  orderAt(index) {
+    if (index >= this.events.length - 1) return this.order ?? new Order();
+    if (this.#orderAt?.index === index && this.#orderAt.version === this.version) return this.#orderAt.order;
+    const order = new Order({ isWhole: this.history.proof.begins_at_start });
+    for (let at = 0; at <= index; at++) order.receive(this.events[at]);
+    this.#orderAt = { index, order, version: this.version };
+    return order;
+  }
+
+  #orderAt;
+
+  /** The text of an event in which filters look. */
+  textOf = event => {
+    if (!this.#texts.has(event)) this.#texts.set(event, JSON.stringify(event, (key, value) => (typeof value === 'bigint' ? `${value}` : value)));
+    return this.#texts.get(event);
+  };
+
+  /** The runs that are open, those without a parent first. */
+  get openRuns() {
+    return [...this.spans.runs.values()].filter(run => run.isOpen).sort((one, other) => one.depth - other.depth);
+  }
+
+  /** idle, queued, running, waiting, paused: of the thread as a whole. */
+  get status() {
+    const open = this.openRuns;
+    if (!open.length) return 'idle';
+    const root = open[0];
+    if (root.attribution.current.kind === 'person') return 'waiting';
+    return root.status;
+  }
+}
