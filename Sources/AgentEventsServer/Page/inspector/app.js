@@ -41,6 +41,7 @@ export class App {
     addEventListener('hashchange', () => this.#arrive(history.state));
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#applyTheme());
     addEventListener('resize', () => this.changed());
+    addEventListener('pagehide', () => this.#keepPlace());
     document.addEventListener('visibilitychange', () => this.changed());
     this.#arrive(history.state);
     this.#refresh();
@@ -63,12 +64,16 @@ export class App {
     return moves ? Math.max(this.service.now, last) : last;
   }
 
+  /** The time of the cursor; at the head it is now. */
+  get cursorTime() { return this.isHead ? this.now : Date.parse(this.session.events[this.cursor].time); }
+
   /** The run of the selected event, or the one that is under way at the cursor. */
   get focusedRun() {
     const { session } = this;
     if (!session) return undefined;
     const chosen = this.selectedSpan?.run;
     if (chosen) return chosen;
+    if (session.file && this.isHead) return session.longestRun;
     for (let at = this.cursor; at >= 0 && at > this.cursor - 2000; at--) {
       const { run_id: id } = session.events[at];
       if (id === undefined) continue;
@@ -194,6 +199,12 @@ export class App {
     if (index !== undefined) this.select(index, {});
   }
 
+  /** A recording that comes with the page: a refund with a child run, a request to a person, a pause, a crash. */
+  async openExample() {
+    const response = await fetch('/inspector/example.ndjson');
+    await this.openFiles([new File([await response.text()], 'example.ndjson')]);
+  }
+
   async openFiles(files) {
     let first;
     for (const file of files) {
@@ -222,7 +233,8 @@ export class App {
   async #loadThreads() {
     const remembers = () => remembered('opened', []).filter(id => id.includes(this.ui.find)).map(id => ({ thread_id: id }));
     try {
-      const page = this.isListed === undefined ? undefined : await this.service.threads({ q: this.ui.find });
+      const page = this.hasNoList ? undefined : await this.service.threads({ q: this.ui.find });
+      this.hasNoList = !page;
       this.isListed = Boolean(page);
       this.threads = page?.threads ?? remembers();
       this.moreThreads = page?.next ?? undefined;

@@ -7,8 +7,8 @@ export class CompareView {
   #stamp = '';
   constructor(app) {
     this.app = app;
-    this.one = h('select.field', { 'aria-label': 'One run', onChange: () => this.#compare() });
-    this.other = h('select.field', { 'aria-label': 'Another run', onChange: () => this.#compare() });
+    this.one = h('select.field', { 'aria-label': 'One run', onChange: () => this.#choose() });
+    this.other = h('select.field', { 'aria-label': 'Another run', onChange: () => this.#choose() });
     this.verdict = h('p', { role: 'status' });
     this.rows = h('div', { style: { display: 'grid', gap: '2px' } });
     this.element = h('div.compare', { tabindex: '0', 'aria-label': 'Compare two runs' }, h('div.pick', {}, this.one, this.other), this.verdict, this.rows);
@@ -30,9 +30,18 @@ export class CompareView {
     const options = () => all.map(({ session, run }, index) => h('option', { value: String(index) }, `${reveal(run.name)} · ${reveal(run.id)}${session === this.app.session ? '' : ` · ${reveal(session.file ?? session.id)}`} · ${run.status}`));
     this.one.replaceChildren(...options());
     this.other.replaceChildren(...options());
-    const twin = all.findIndex(({ run }, index) => index > 0 && run.name === all[0].run.name);
-    this.one.value = chosen[0] && chosen[0] < all.length ? chosen[0] : '0';
-    this.other.value = chosen[1] && chosen[1] < all.length ? chosen[1] : String(twin > 0 ? twin : Math.min(1, all.length - 1));
+    // Two runs of one agent, if there are such.
+    const twinOf = at => all.findIndex(({ run }, index) => index > at && run.name === all[at].run.name);
+    const first = Math.max(0, all.findIndex((each, at) => twinOf(at) > 0));
+    const second = all.length ? twinOf(first) : -1;
+    const kept = chosen[0] !== '' && chosen[1] !== '' && this.wasChosen;
+    this.one.value = kept ? chosen[0] : String(first);
+    this.other.value = kept ? chosen[1] : String(second > 0 ? second : Math.min(1, all.length - 1));
+    this.#compare();
+  }
+
+  #choose() {
+    this.wasChosen = true;
     this.#compare();
   }
 

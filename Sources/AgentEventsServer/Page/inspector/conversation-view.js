@@ -65,6 +65,8 @@ export class ConversationView {
       this.spans = session.spans;
       this.#limit = MANY;
       this.#clear();
+      this.#isFollowing = session.isLive;
+      this.scroller.scrollTop = 0;
       this.#stamp = '';
     }
     const stamp = [session.version, cursor, ui.zone, app.canCommand, session.openRuns.length ? Math.floor(app.now / 1000) : 0].join();
@@ -212,7 +214,7 @@ export class ConversationView {
     }
     element.step.dataset.kind = kind;
     element.step.classList.toggle('thought', span.kind === 'thought');
-    const took = duration((isOpen ? this.app.now : span.end) - span.start);
+    const took = duration((isOpen ? this.app.cursorTime : span.end) - span.start);
     const status = isOpen ? '' : { approval: span.status, tool: span.status === 'succeeded' ? '' : span.status, pause: '' }[span.kind] ?? '';
     const by = span.kind === 'approval' && span.endEvent?.data.by ? ` by ${span.endEvent.data.by}` : '';
     const about = {

@@ -104,7 +104,8 @@ export class EventsView {
     if (!isSame) {
       this.#rows = [];
       this.#state = { session, history: session.history, filter: ui.filter, fold: ui.fold, next: 0, matching: 0, query: query(ui.filter, session.textOf) };
-      this.list.isFollowing = true;
+      this.list.followsEnd = this.list.isFollowing = session.isLive;
+      this.list.element.scrollTop = 0;
     }
     const state = this.#state;
     const { events } = session;

@@ -5,21 +5,21 @@ import { reveal } from './core/words.js';
 import { h, s } from './dom.js';
 
 const BOXES = {
-  'not started': [16, 24, 108], queued: [170, 124, 90], running: [316, 24, 100], paused: [316, 124, 100], waiting: [470, 124, 112], ended: [590, 24, 112],
+  'not started': [8, 26, 108], queued: [160, 126, 90], running: [306, 26, 100], paused: [306, 126, 100], waiting: [482, 126, 104], ended: [600, 26, 110],
 };
 const H = 34;
 const EDGES = [
-  ['not started', 'running', 'M124 41H312', 'agent_started', 218, 32],
-  ['not started', 'queued', 'M70 58V141H166', 'agent_queued', 118, 132],
-  ['queued', 'running', 'M215 124V92H336V62', 'agent_started', 276, 84],
-  ['running', 'paused', 'M352 58V120', 'paused', 322, 101],
-  ['paused', 'running', 'M380 124V62', 'resumed', 408, 90],
-  ['running', 'waiting', 'M416 48H526V120', 'asks a person', 472, 62],
-  ['waiting', 'running', 'M492 124V84H404V62', 'goes on', 450, 94],
-  ['running', 'ended', 'M416 34H586', 'completed · failed · cancelled', 500, 25],
-  ['paused', 'ended', 'M366 158V178H660V62', 'failed · cancelled', 500, 171],
-  ['queued', 'ended', 'M215 158V190H684V62', 'cancelled', 300, 184],
-  ['waiting', 'ended', 'M582 141H632V62', '', 0, 0],
+  ['not started', 'running', 'M116 43H302', 'agent_started', 209, 34],
+  ['not started', 'queued', 'M62 60V143H156', 'agent_queued', 112, 134],
+  ['queued', 'running', 'M205 126V92H326V64', 'agent_started', 264, 84],
+  ['running', 'paused', 'M342 60V122', 'paused', 316, 108],
+  ['paused', 'running', 'M370 126V64', 'resumed', 396, 112],
+  ['running', 'waiting', 'M406 52H548V122', 'asks a person', 478, 62],
+  ['waiting', 'running', 'M512 126V92H394V64', 'goes on', 462, 102],
+  ['running', 'ended', 'M406 34H596', 'completed · failed · cancelled', 501, 22],
+  ['paused', 'ended', 'M356 160V176H664V64', 'failed · cancelled', 470, 170],
+  ['queued', 'ended', 'M205 160V190H690V64', 'cancelled', 262, 184],
+  ['waiting', 'ended', 'M586 143H638V64', '', 0, 0],
 ];
 
 export class OrderView {

@@ -43,7 +43,7 @@ export class ScrubView {
     put(this.element, 'aria-valuenow', cursor + 1);
     const event = session.events[cursor];
     put(this.element, 'aria-valuetext', event ? `event ${event.seq} of ${session.events.at(-1).seq}, ${event.type}` : 'no events');
-    this.head.style.setProperty('transform', `translateX(${event ? Math.min(scale.x(Date.parse(event.time)), width - 1) : -10}px)`);
+    this.head.style.setProperty('transform', `translateX(${event ? Math.min(scale.x(this.app.cursorTime), width - 1) : -10}px)`);
     const real = this.app.timeline.scale;
     const isWhole = ui.view.from === 0 && ui.view.to === 1;
     this.lens.classList.toggle('whole', isWhole || !real);

@@ -83,6 +83,11 @@ export class Session {
     return [...this.spans.runs.values()].filter(run => run.isOpen).sort((one, other) => one.depth - other.depth);
   }
 
+  get longestRun() {
+    const length = run => (run.end ?? this.spans.end) - run.start;
+    return this.spans.roots.filter(({ kind }) => kind === 'run').reduce((one, other) => (!one || length(other) > length(one) ? other : one), undefined);
+  }
+
   /** idle, queued, running, waiting, paused: of the thread as a whole. */
   get status() {
     const open = this.openRuns;

@@ -117,6 +117,8 @@ export class Shell {
     const { session, ui } = app;
     const has = Boolean(session);
     this.element.dataset.pane = has ? ui.pane : ui.pane === 'threads' ? 'threads' : 'timeline';
+    if (has) this.element.dataset.has = '';
+    else delete this.element.dataset.has;
     if (ui.selected !== undefined && has) this.element.dataset.event = '';
     else delete this.element.dataset.event;
     for (const part of [this.upper, this.lower, this.state, this.proofLink]) part.style.setProperty('display', has ? '' : 'none');

@@ -24,9 +24,10 @@ export class SpentView {
     const totals = run.attribution.totals(now);
     const whole = totals.reduce((sum, { ms }) => sum + ms, 0);
     const { silence } = run.attribution;
-    const share = part => `${part.share >= 0.0995 || part.share === 0 ? Math.round(part.share * 100) : (part.share * 100).toFixed(1)} %`;
-    const kept = totals.slice(0, 7);
-    const rest = totals.slice(7);
+    const share = part => (part.share > 0 && part.share < 0.0005 ? '< 0.1 %' : `${part.share >= 0.0995 || part.share === 0 ? Math.round(part.share * 100) : (part.share * 100).toFixed(1)} %`);
+    const many = app.shell.isSmall ? 4 : 7;
+    const kept = totals.slice(0, many);
+    const rest = totals.slice(many);
     this.element.replaceChildren(
       h('div.line', {}, h('b', {}, reveal(run.name)), h('span.mono', {}, duration(whole)), h('span.dim', {}, `${run.isOpen ? 'so far' : run.status}, and every millisecond of it:`)),
       h('div.whole', { 'aria-hidden': 'true' }, totals.filter(({ share: part }) => part > 0.001).map(({ kind, share: part }) =>

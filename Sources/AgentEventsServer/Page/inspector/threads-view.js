@@ -1,6 +1,6 @@
 /** The threads: those that the service lists, or those that were opened here, and those of files. */
 import { reveal } from './core/words.js';
-import { h, put } from './dom.js';
+import { h, put, s } from './dom.js';
 
 export class ThreadsView {
   #stamp = '';
@@ -27,7 +27,7 @@ export class ThreadsView {
     this.fileInput = h('input', { type: 'file', accept: '.ndjson,.jsonl,.json,.txt', multiple: true, hidden: true, onChange: () => app.openFiles([...this.fileInput.files]) });
     this.element = h('aside.threads', { 'aria-label': 'Threads' },
       h('div.head', {}, h('span.brand', {}, h('img.mark', { src: '/inspector/icon.svg', alt: '', width: '20', height: '20' }), 'Agent events'), h('span.space'),
-        h('button.quiet', { 'aria-label': 'New conversation', title: 'New conversation (N)', onClick: () => app.close() }, '＋')),
+        h('button.quiet', { 'aria-label': 'New conversation', title: 'New conversation (N)', onClick: () => app.close() }, s('svg', { viewBox: '0 0 14 14', width: '14', height: '14', 'aria-hidden': 'true', fill: 'none', stroke: 'currentColor', 'stroke-width': '1.6', 'stroke-linecap': 'round' }, s('path', { d: 'M7 2v10M2 7h10' })))),
       h('div.find', {}, this.input), this.list,
       h('div.foot', {}, h('button.quiet', { onClick: () => this.fileInput.click(), title: 'Opens a recording (NDJSON); nothing is sent anywhere' }, 'Open a file'), this.fileInput,
         h('span.quiet', { style: { 'pointer-events': 'none', 'min-width': '0' } }, this.dot, this.status)));

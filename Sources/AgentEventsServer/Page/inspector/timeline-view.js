@@ -25,6 +25,7 @@ export class TimelineView {
     this.ticks = h('div.ticks');
     this.zone = h('span.zone');
     this.lines = h('div.lines', { 'aria-hidden': 'true' });
+    this.over = h('div.lines', { 'aria-hidden': 'true' });
     this.head = h('div.playhead');
     this.more = h('button.plain.more', { hidden: true, onClick: () => this.list.follow() });
     this.idle = h('button.quiet', { title: 'Compress idle stretches (G)', onClick: () => app.set({ compress: !app.ui.compress }) });
@@ -34,8 +35,8 @@ export class TimelineView {
       h('div.tools', {}, this.shown, h('span', { style: { flex: '1' } }), this.idle,
         h('button.quiet', { 'aria-label': 'Zoom out', title: 'Zoom out (S)', onClick: () => this.zoom(1.6) }, '−'),
         h('button.quiet', { 'aria-label': 'Zoom in', title: 'Zoom in (W)', onClick: () => this.zoom(1 / 1.6) }, '+'), this.fit),
-      h('div.holder', {}, h('div.axis', {}, this.zone, this.ticks), this.list.element, this.lines, this.more));
-    this.lines.append(this.head);
+      h('div.holder', {}, h('div.axis', {}, this.zone, this.ticks), this.lines, this.list.element, this.over, this.more));
+    this.over.append(this.head);
     this.#listen();
   }
 
@@ -147,7 +148,8 @@ export class TimelineView {
       this.session = session;
       this.#folded.clear();
       this.#gapsVersion = -1;
-      this.list.isFollowing = true;
+      this.list.followsEnd = this.list.isFollowing = session.isLive;
+      if (!session.isLive) this.list.element.scrollTop = 0;
     }
     this.width = Math.max(this.ticks.clientWidth, 40);
     this.scale = this.#scaleFor(ui.view);
@@ -177,7 +179,7 @@ export class TimelineView {
     const { start, end } = session.spans;
     const idle = this.#gaps.reduce((sum, gap) => sum + gap.to - gap.from, 0);
     const whole = Math.max(end - start, 1);
-    put(this.idle, 'hidden', !this.#gaps.length);
+    put(this.idle, 'hidden', !this.#gaps.length || session.openRuns.length > 0);
     put(this.idle, 'aria-pressed', String(Boolean(ui.compress)));
     if (this.#gaps.length) say(this.idle, `${duration(whole)}, ${Math.round((idle / whole) * 1000) / 10} % idle · ${ui.compress ? 'compressed' : 'compress'}`);
     put(this.fit, 'disabled', ui.view.from === 0 && ui.view.to === 1);
@@ -199,9 +201,10 @@ export class TimelineView {
       return x >= 0 && x <= scale.width && h(`div.break${x > scale.width - 130 ? '.flip' : ''}`, { style: { left: `${x}px` } }, h('span', {}, 'log opened again'));
     });
     const grid = ticks.map(({ x }) => h('div.grid', { style: { left: `${x}px` } }));
-    this.lines.replaceChildren(...grid, ...gaps, ...breaks.filter(Boolean), this.head);
+    this.lines.replaceChildren(...grid, ...gaps);
+    this.over.replaceChildren(...breaks.filter(Boolean), this.head);
     const event = app.session.events[app.cursor];
-    const x = event ? scale.x(Date.parse(event.time)) : -1;
+    const x = event ? scale.x(app.cursorTime) : -1;
     put(this.head, 'hidden', x < -1 || x > scale.width + 1);
     this.head.style.setProperty('left', `${x}px`);
   }

@@ -12,7 +12,8 @@ export class Welcome {
       h('div.ways', {},
         h('div.way', {}, glyph('message'), h('h2', {}, 'Ask an agent'), h('div.row', {}, this.text, h('button.strong', { onClick: () => this.#ask() }, 'Ask'))),
         h('div.way', {}, glyph('run'), h('h2', {}, 'Open a thread'), h('div.row', {}, this.id, h('button.plain', { onClick: () => this.#open() }, 'Open'))),
-        h('div.way', {}, glyph('tool'), h('h2', {}, 'Drop a recording'), h('p.dim', {}, 'A file of events, one on each line (NDJSON). It is read here and sent nowhere.')))));
+        h('div.way', {}, glyph('tool'), h('h2', {}, 'Drop a recording'), h('p.dim', {}, 'A file of events, one on each line (NDJSON). It is read here and sent nowhere.'),
+          h('div.row', {}, h('button.plain', { onClick: () => this.app.openExample() }, 'Look at an example'))))));
   }
 
   async #ask() {

@@ -77,6 +77,11 @@ export class Scale {
       const x = this.x(time);
       if (!ticks.length || x - ticks.at(-1).x > apart * 0.55) ticks.push({ time, x, step });
     }
+    // Where time is compressed, its edges are said.
+    for (const time of [this.start, ...this.gaps.map(gap => gap.to)]) {
+      const x = this.x(time);
+      if (this.gaps.length && x >= 0 && x < this.width - 60 && ticks.every(tick => x < tick.x - 70 || x > tick.x + 70)) ticks.push({ time, x, step });
+    }
     return ticks;
   }
 }
