@@ -30,8 +30,10 @@ def asset(path):
 class PageServer:
     """Listens on a free port of the loopback. The port of the service may change, when it is started again."""
 
-    def __init__(self, service_port):
+    def __init__(self, service_port, replaced=None):
+        """`replaced` breaks files of the page, for checks that have to notice it: `{name: (old, new)}`."""
         self.service_port = service_port
+        self.replaced = replaced or {}
         self.is_cut = False
         self.writers = set()
         self.loop = asyncio.new_event_loop()
@@ -64,8 +66,25 @@ class PageServer:
             self.loop.call_soon_threadsafe(close)
 
     def stop(self):
-        self.cut()
+        async def end():
+            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        self.is_cut = True
+        asyncio.run_coroutine_threadsafe(end(), self.loop).result()
         self.loop.call_soon_threadsafe(self.loop.stop)
+
+    def body(self, file):
+        body = file.read_bytes()
+        name = str(file.relative_to(PAGE))
+        if name in self.replaced:
+            old, new = self.replaced[name]
+            if old not in body.decode():
+                raise RuntimeError(f"{name} has no {old!r}")
+            body = body.decode().replace(old, new).encode()
+        return body
 
     async def serve(self, reader, writer):
         try:
@@ -73,7 +92,7 @@ class PageServer:
             first, *lines = head.decode("latin-1").split("\r\n")
             file = asset(first.split(" ")[1])
             if file:
-                body = file.read_bytes()
+                body = self.body(file)
                 answer = [
                     "HTTP/1.1 200 OK", f"content-type: {TYPES.get(file.suffix, 'text/plain')}; charset=utf-8", f"content-length: {len(body)}",
                     f"content-security-policy: {POLICY}", "x-content-type-options: nosniff", "cache-control: no-cache", "connection: close",
