@@ -165,11 +165,11 @@ def markup(file, old, new):
 BROKEN = [
     ("data that is read as markup", "policy", markup("json-view.js", "if (value.length <= TEXT) return h('span.text', {}, `\"${reveal(value)}\"`);",
         "if (value.length <= TEXT) { const made = h('span.text'); made.innerHTML = value; return made; }"), every_field),
-    ("a summary that is parsed", "policy", markup("events-view.js", "say(row.what, reveal(", "row.what.innerHTML = (x => x)(("), every_field),
+    ("a summary that is parsed", "TrustedHTML", markup("events-view.js", "say(row.what, reveal(", "row.what.innerHTML = (x => x)(("), every_field),
     ("an image of an answer that is loaded", "elements", markup("conversation-view.js", "if (text) element.text.appendData(text);", "if (text) { element.text.appendData(text); element.append(h('img', { src: 'http://evil.example/x.png' })); }"), every_field),
     ("a link of an agent's", "elements", markup("detail-view.js", "h('dd', {}, reveal(value))", "h('dd', {}, h('a', { href: value }, value))"), every_field),
-    ("a name that hides", "hides in .events", markup("events-view.js", "say(row.what, reveal(", "say(row.what, String("), hiding_characters),
-    ("a tool that hides", "hides in .waterfall", markup("timeline-view.js", "say(row.name, reveal(name));", "say(row.name, name);"), hiding_characters),
+    ("a name that hides", "hide in .events", markup("events-view.js", "say(row.what, reveal(", "say(row.what, String("), hiding_characters),
+    ("a tool that hides", "hide in .waterfall", markup("timeline-view.js", "say(row.name, reveal(name));", "say(row.name, name);"), hiding_characters),
 ]
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ export function s(selector, properties, ...children) {
 
 /** Sets a text, if it is another one. */
 export function say(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  if (element.said === text) return;
+  element.said = text;
+  element.textContent = text;
 }
 
 export function put(element, name, value) {

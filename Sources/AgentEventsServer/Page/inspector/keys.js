@@ -36,7 +36,8 @@ const byCode = new Map(KEYS.flatMap(([, keys]) => keys).map(([code, , , work]) =
 export function listen(app, target = document) {
   target.addEventListener('keydown', event => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest?.('input, textarea, select, dialog, [contenteditable]') && event.code !== 'Escape') return;
+    if (document.querySelector('dialog[open]')) return;
+    if (event.target.closest?.('input, textarea, select, [contenteditable]') && event.code !== 'Escape') return;
     if (event.key === '?') {
       event.preventDefault();
       return app.help();
