@@ -370,14 +370,14 @@ BROKEN = [
     ("a large text at once", "at once", broken("json-view.js", "const TEXT = 2048;", "const TEXT = 1e9;"), large_values),
     ("a silent cap", "it says", broken("events-view.js", "state.matching++;", "if (this.#rows.length > 200) continue; state.matching++;"), nothing_capped),
     ("a list in UTC", "the list says", broken("events-view.js", "say(row.when, clock.time(time));", "say(row.when, event.time.slice(11, 23));"), zones),
-    ("calls after the texts", "where it happened", broken("conversation-view.js", "        previous.after(element);", "        if (item.kind === 'tool') this.items.append(element); else previous.after(element);"), order_of_steps),
-    ("a conversation that is always the last one", "as of the cursor", broken("conversation-view.js", "const end = this.#endOf(story, cursor);", "const end = story.length; cursor = session.events.length - 1;".replace("cursor = ", "this.cursor = ")), as_of),
+    ("calls after the texts", "where it happened", broken("conversation-view.js", "const item = story[at];", "const item = [...story].sort((one, other) => (one.kind === 'tool') - (other.kind === 'tool'))[at];"), order_of_steps),
+    ("a conversation that is always the last one", "as of the cursor", broken("conversation-view.js", "this.#sync(story, start, end, cursor);", "this.#sync(story, start, end, session.events.length - 1);"), as_of),
     ("a gap that is not noticed", "proof does not say", broken("core/history.js", "if (from > due) this.gaps.push", "if (false) this.gaps.push"), faults_at_lines),
     ("keys by their letters", "AZERTY", broken("keys.js", "const work = byCode.get(event.code);", "const work = byCode.get(`Key${event.key.toUpperCase()}`) ?? (event.code.startsWith('Key') ? undefined : byCode.get(event.code));"), keyboard),
     ("a focus that cannot be seen", "seen", broken("theme.css", ":focus-visible { outline: 2px solid var(--focus); outline-offset: 1px; }", ":focus-visible { outline: none; }"), keyboard),
     ("faint text", "contrast", broken("theme.css", "--dim: #625e57;", "--dim: #a09c95;"), contrast),
     ("bars too thin to see", "cannot be seen", broken("timeline-view.js", "const box = scale.box(span.start, isInstant ? span.start : Math.max(end, span.start));", "const box = scale.box(span.start, end, 0.5);"), readable),
-    ("a client that does not look for gaps", "another state", {"agent-events.js": ("if (this.#expected === undefined ? !isKnown : from !== this.#expected) {", "if (false) {")}, replays),
+    ("a client that does not look for gaps", "it is not told", {"agent-events.js": ("if (this.#expected === undefined ? !isKnown : from !== this.#expected) {", "if (false) {")}, replays),
 ]
 
 if __name__ == "__main__":

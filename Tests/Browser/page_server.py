@@ -35,14 +35,14 @@ class PageServer:
         self.service_port = service_port
         self.replaced = replaced or {}
         self.is_cut = False
-        self.writers = set()
+        self.writers, self.tasks = set(), set()
         self.loop = asyncio.new_event_loop()
         self.port = None
         ready = threading.Event()
 
         def run():
             asyncio.set_event_loop(self.loop)
-            server = self.loop.run_until_complete(asyncio.start_server(self.serve, "127.0.0.1", 0, limit=1 << 20))
+            server = self.loop.run_until_complete(asyncio.start_server(self.begin, "127.0.0.1", 0, limit=1 << 20))
             self.port = server.sockets[0].getsockname()[1]
             ready.set()
             self.loop.run_forever()
@@ -75,6 +75,11 @@ class PageServer:
         self.is_cut = True
         asyncio.run_coroutine_threadsafe(end(), self.loop).result()
         self.loop.call_soon_threadsafe(self.loop.stop)
+
+    def begin(self, reader, writer):
+        task = self.loop.create_task(self.serve(reader, writer))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def body(self, file):
         body = file.read_bytes()

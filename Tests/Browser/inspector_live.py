@@ -1,0 +1,350 @@
+#!/usr/bin/env python3
+"""The inspector on a service: runs that grow, commands, links, following, reload, restarts. Numbers are those of FRONTEND (d).
+
+  inspector_live.py               against services that this script starts
+  inspector_live.py --self-test   that the checks notice a page that is broken
+"""
+
+import json
+import re
+import sys
+
+from browser import draft, expect, head, main, settle
+
+FRAGMENTS = 4000
+
+
+def begin(stage, thread, *more, run="r_1"):
+    return stage.emit(thread, draft("user_message", {"message_id": f"m_{run}", "user_id": "local", "text": "Why?"}), draft("agent_started", {"input": "Why?"}, run, "guide"), *more)
+
+
+def executing(call="c_1", tool="search", run="r_1"):
+    return draft("tool_executing", {"call_id": call, "tool": tool, "arguments": {"query": call}}, run)
+
+
+def completed(call="c_1", tool="search", run="r_1", status="succeeded"):
+    return draft("tool_completed", {"call_id": call, "tool": tool, "status": status, "duration_ms": 5}, run)
+
+
+def ended(run="r_1"):
+    return draft("agent_completed", {}, run)
+
+
+def long_answer(stage):
+    """800 words in 4 000 fragments, as they come."""
+    begin(stage, "t_answer")
+    page = stage.thread("t_answer")
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+
+    def spent():
+        return {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
+
+    before = spent()
+    words = " ".join(f"word{number}" for number in range(800))
+    size = -(-len(words) // FRAGMENTS)
+    pieces = [words[at:at + size] for at in range(0, len(words), size)]
+    pieces += [" "] * (FRAGMENTS - len(pieces))
+    halves = []
+    for at in range(0, FRAGMENTS, 20):
+        stage.emit("t_answer", *[draft("message_delta", {"message_id": "m_a", "text": text}, "r_1") for text in pieces[at:at + 20]])
+        page.wait_for_timeout(40)
+        if at == FRAGMENTS // 2:
+            halves.append(spent())
+    head(page, FRAGMENTS + 2)
+    halves.append(spent())
+    shares = []
+    for one, other in ((before, halves[0]), (halves[0], halves[1])):
+        shares.append((other["ScriptDuration"] - one["ScriptDuration"]) / (other["Timestamp"] - one["Timestamp"]))
+    expect(max(shares) < 0.2, f"scripts take {shares[0]:.0%} of the first half and {shares[1]:.0%} of the second")
+    expect(shares[1] < shares[0] * 2 + 0.02, f"the cost grows with the answer: {shares[0]:.1%}, then {shares[1]:.1%}")
+    text = page.evaluate("document.querySelector('.talk .item:last-of-type .bubble, .talk [data-kind=message] .bubble').textContent")
+    expect(text == "".join(pieces), "the answer is not what was said")
+    return f"{shares[0]:.1%} and {shares[1]:.1%} of the time in scripts"
+
+
+def growing(stage):
+    begin(stage, "t_growing", executing())
+    page = stage.thread("t_growing")
+    width = "document.querySelector('.waterfall .r.waits, .waterfall [data-span=tool]').took.textContent"
+    first = page.evaluate(width)
+    page.wait_for_function(f"first => {width} !== first", arg=first)
+    page.evaluate("window.shift = 3_600_000")
+    page.wait_for_function(f"() => {width}.startsWith('1 h 00 m')")
+    page.evaluate("window.shift = 0")
+    stage.emit("t_growing", completed(), ended())
+    head(page, 5)
+    after = page.evaluate(width)
+    page.evaluate("window.shift = 7_200_000")
+    settle(page, 20)
+    expect(page.evaluate(width) == after and " h " not in after, f"a bar goes on after its end: {after}, then {page.evaluate(width)}")
+
+
+def clocks(stage):
+    """This machine is five minutes behind, or ahead."""
+    begin(stage, "t_clocks", executing())
+    for shift in (-300_000, 300_000):
+        page = stage.thread("t_clocks", shift=shift)
+        page.wait_for_function("() => inspector.service.offset !== 0")
+        settle(page, 10)
+        took = page.evaluate("document.querySelector('.waterfall [data-span=tool]').took.textContent")
+        expect(re.fullmatch(r"[\d.]+ m?s|1 m \d\d s", took), f"with a clock {shift / 60000:.0f} min off, a call of some seconds took {took}")
+    stage.emit("t_clocks", completed(), ended())
+
+
+def links(stage):
+    ids = begin(stage, "t_links", *[each for number in range(30) for each in (executing(f"c_{number}"), completed(f"c_{number}"))], ended())
+
+    def opened(hash):
+        page = stage.page(hash)
+        page.wait_for_function("() => inspector.session?.isCaughtUp")
+        settle(page, 8)
+        picked = page.locator(".event-side .head").inner_text() if page.evaluate("inspector.selected !== undefined") else ""
+        banner = page.locator(".banner").inner_text() if page.locator(".banner:visible").count() else ""
+        page.context.close()
+        stage.contexts.remove(page.context)
+        return picked, banner
+
+    for id in (ids[0], ids[17], ids[-1]):
+        picked, banner = opened(f"#t_links@{id}")
+        expect(f"#{id.split('-')[1]}" in picked.split() and not banner, f"the link to {id} leads to {picked!r}, {banner!r}")
+    generation = ids[0].split("-")[0]
+    for cursor, words in ((f"{int(generation) - 7}-12", "another history"), (f"{int(generation) + 7}-12", "was lost; the log diverged after"), (f"{generation}-9999", "has not happened yet")):
+        picked, banner = opened(f"#t_links@{cursor}")
+        expect(words in banner and not picked, f"the link to {cursor} shows {picked!r} and says {banner!r}")
+    page = stage.page("#t_links@forty-two")
+    settle(page, 8)
+    expect("does not name an event" in page.locator(".banner").inner_text(), "a malformed link is not told")
+    page.evaluate("location.hash = '#t_links'")
+    page.wait_for_function("() => inspector.session?.isCaughtUp")
+    page.evaluate("inspector.timeline.zoom(0.5)")
+    page.evaluate("document.querySelector('.events .rows').scrollTop = 400")
+    settle(page)
+    view = page.evaluate("inspector.ui.view")
+    begin(stage, "t_other", ended())
+    page.evaluate("inspector.open('t_other')")
+    page.wait_for_function("() => inspector.session?.id === 't_other' && inspector.session.isCaughtUp")
+    page.go_back()
+    page.wait_for_function("() => inspector.session?.id === 't_links'")
+    settle(page, 12)
+    expect(page.evaluate("inspector.ui.view") == view, f"Back does not restore the zoom: {page.evaluate('inspector.ui.view')}, not {view}")
+    top = page.evaluate("document.querySelector('.events .rows').scrollTop")
+    expect(abs(top - 400) < 2, f"Back does not restore the place: {top}, not 400")
+
+
+def still(stage):
+    """What comes does not move what is under the mouse, nor the selection, nor the focus."""
+    begin(stage, "t_still", *[each for number in range(40) for each in (executing(f"c_{number}"), completed(f"c_{number}"))])
+    page = stage.thread("t_still")
+    page.mouse.move(500, 700)
+    page.mouse.wheel(0, -500)
+    page.wait_for_timeout(300)
+    row = "document.elementFromPoint(500, 700).closest('.r').textContent"
+    below = page.evaluate(row)
+    page.mouse.click(500, 700)
+    page.locator(".filter input").focus()
+    picked = page.evaluate("inspector.session.events[inspector.selected].id")
+    spans = page.evaluate("document.querySelector('.waterfall .rows').scrollTop")
+    page.mouse.move(500, 300)
+    page.mouse.wheel(0, -200)
+    page.wait_for_timeout(300)
+    spans = page.evaluate("document.querySelector('.waterfall .rows').scrollTop")
+    for number in range(40, 60):
+        stage.emit("t_still", executing(f"c_{number}"), completed(f"c_{number}"))
+    head(page, 2 + 120)
+    expect(page.evaluate(row) == below, f"the row under the mouse was {below!r} and is {page.evaluate(row)!r}")
+    expect(page.evaluate("document.querySelector('.waterfall .rows').scrollTop") == spans, "the waterfall moves under the mouse")
+    expect(page.evaluate("inspector.session.events[inspector.selected].id") == picked, "the selection changes")
+    expect(page.evaluate("document.activeElement.type") == "search", "the focus was taken")
+    expect(page.locator(".events .more:visible").count() == 1, "there is no way back to the newest event")
+    page.locator(".events .more").click()
+    stage.emit("t_still", ended())
+    head(page, 2 + 121)
+    settle(page, 8)
+    bottom = page.evaluate("(list => list.scrollHeight - list.clientHeight - list.scrollTop)(document.querySelector('.events .rows'))")
+    expect(bottom < 30, f"it does not follow again: {bottom} px from the end")
+
+
+def reload(stage):
+    begin(stage, "t_reload", *[each for number in range(20) for each in (executing(f"c_{number}"), completed(f"c_{number}"))], ended())
+    page = stage.thread("t_reload")
+    page.evaluate("inspector.set({ filter: 'type:tool_completed', zone: 'relative' }); inspector.timeline.zoom(0.5)")
+    settle(page)
+    view = page.evaluate("inspector.ui.view")
+    page.reload()
+    page.wait_for_function("() => inspector.session?.isCaughtUp")
+    settle(page, 12)
+    kept = page.evaluate("({ id: inspector.session.id, filter: inspector.ui.filter, zone: inspector.ui.zone, view: inspector.ui.view })")
+    expect(kept == {"id": "t_reload", "filter": "type:tool_completed", "zone": "relative", "view": view}, f"after a reload it is {kept}")
+    expect("20 of" in page.locator(".filter .shown").inner_text(), "the filter is kept and not used")
+
+
+def said(stage):
+    begin(stage, "t_said")
+    page = stage.thread("t_said")
+    page.evaluate("""window.said = []; new MutationObserver(() => said.push(document.querySelector('[aria-live=polite]').textContent))
+      .observe(document.querySelector('[aria-live=polite]'), { childList: true, characterData: true, subtree: true })""")
+    for number in range(60):
+        stage.emit("t_said", draft("message_delta", {"message_id": "m", "text": f"word{number} "}, "r_1"))
+    stage.emit("t_said", draft("agent_paused", {}, "r_1"))
+    head(page, 63)
+    stage.emit("t_said", draft("agent_resumed", {}, "r_1"), draft("message_completed", {"message_id": "m", "role": "assistant", "text": "words"}, "r_1"), ended())
+    head(page, 66)
+    settle(page, 8)
+    words = page.evaluate("said")
+    expect(2 <= len(words) <= 4, f"{len(words)} changes are said for one pause and one end: {words}")
+    expect(any("paused" in each for each in words) and "completed" in words[-1], f"what changes is not said: {words}")
+
+
+def commands(stage):
+    """A question, an answer to a request with its form, a pause, and a stop, all from the page."""
+    page = stage.page()
+    page.locator(".welcome input").first.fill("Where are runs ended?")
+    page.locator(".welcome .strong").click()
+    page.wait_for_function("() => inspector.session?.spans.story.some(item => item.kind === 'end')")
+    thread = page.evaluate("inspector.session.id")
+    page.locator(".composer textarea").fill("And where do they begin?")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => inspector.session.spans.story.filter(item => item.kind === 'end').length === 2")
+    expect(page.locator(".talk .user").count() == 2, f"not both questions of {thread} are shown")
+    schema = {"type": "object", "properties": {"reason": {"type": "string", "title": "Reason", "maxLength": 40}, "count": {"type": "integer", "minimum": 1, "maximum": 3}, "sure": {"type": "boolean"}}, "required": ["reason"]}
+    request = draft("approval_requested", {"approval_id": "a_1", "call_id": "c_1", "prompt": "Delete?", "schema": schema}, "r_1")
+    begin(stage, "t_asks", executing(tool="delete"), request)
+    page = stage.thread("t_asks")
+    expect("waiting for a person" in page.locator(".centre .head").inner_text(), "that it waits is not said")
+    page.locator(".ask .strong").click()
+    expect("reason" in page.locator(".ask .problem").inner_text(), "a form that is not filled is sent")
+    page.locator(".ask [name=reason]").fill("old")
+    page.locator(".ask [name=count]").fill("2")
+    page.locator(".ask [name=sure]").check()
+    page.locator(".ask .strong").click()
+    page.wait_for_function("() => inspector.session.events.at(-1).type === 'approval_resolved'")
+    data = page.evaluate("inspector.session.events.at(-1).data")
+    expect(data["decision"] == "approved" and data["data"] == {"reason": "old", "count": 2, "sure": True}, f"the answer is {data}")
+    page.locator(".composer .plain", has_text="Pause").click()
+    page.wait_for_function("() => inspector.session.status === 'paused'")
+    page.locator(".composer .plain", has_text="Resume").click()
+    page.wait_for_function("() => inspector.session.status === 'running'")
+    page.locator(".composer .danger").click()
+    page.wait_for_function("() => inspector.session.events.at(-1).type === 'agent_cancelled'")
+    settle(page)
+    expect("cancelled" in page.locator(".talk .end").last.inner_text(), "the stop is not shown")
+
+
+def breakpoint_exact(stage):
+    begin(stage, "t_break")
+    page = stage.thread("t_break")
+    page.evaluate("inspector.set({ lower: 'proof' })")
+    settle(page)
+    card = page.locator(".proof .card", has_text="Stop at")
+    card.locator("input.field").fill("type:tool_completed status:failed tool:fetch")
+    card.locator("input[type=checkbox]").check()
+    card.get_by_text("Stop live").click()
+    ids = stage.emit("t_break", executing(), completed(status="failed"), executing("c_2", "fetch"), completed("c_2", "fetch", status="failed"), executing("c_3"), completed("c_3"))
+    page.wait_for_function("() => inspector.session.events.at(-1).type === 'agent_paused'")
+    settle(page)
+    at = page.evaluate("inspector.session.events[inspector.cursor].id")
+    expect(at == ids[3], f"it stopped at {at}, not at {ids[3]}")
+    expect("as of" in page.locator(".side .head").inner_text(), "what came later is shown")
+    stage.emit("t_break", draft("agent_resumed", {}, "r_1"), ended())
+
+
+def same_as_service(stage):
+    begin(stage, "t_same", executing(), completed(), draft("message_completed", {"message_id": "m", "role": "assistant", "text": "Because."}, "r_1"), ended())
+    page = stage.thread("t_same")
+    page.evaluate("inspector.set({ lower: 'proof' })")
+    settle(page)
+    page.get_by_text("Compare with the service").click()
+    page.wait_for_function("() => document.querySelectorAll('.proof .card')[1].textContent.includes('The service')")
+    text = page.locator(".proof .card").nth(1).inner_text()
+    expect("folds its log to the same state" in text and "✕" not in text, f"the states differ: {text}")
+
+
+def restart(stage):
+    """kill -9 in the middle of a run, and the service again on its log: exactly the events of the log, each once."""
+    from service import DataFolder, Service
+
+    binary = stage.service.process.args[0]
+    with DataFolder() as folder:
+        first = Service(binary, folder).wait_until_listening()
+        stage.service, stage.server.service_port = first, first.port
+        begin(stage, "t_restart", executing(), draft("message_delta", {"message_id": "m", "text": "half an ans"}, "r_1"))
+        page = stage.thread("t_restart")
+        link = page.evaluate("inspector.session.events[2].id")
+        first.kill()
+        stage.server.cut()
+        page.wait_for_function("() => inspector.service.status === 'reconnecting'")
+        second = Service(binary, folder).wait_until_listening()
+        try:
+            stage.service, stage.server.service_port = second, second.port
+            stage.server.cut(False)
+            stage.emit("t_restart", draft("message_delta", {"message_id": "m", "text": "wer"}, "r_1"), completed(), draft("message_completed", {"message_id": "m", "role": "assistant", "text": "half an answer"}, "r_1"), ended())
+            page.wait_for_function("() => inspector.session.events.at(-1)?.type === 'agent_completed'")
+            shown = page.evaluate("inspector.session.events.map(event => event.id)")
+            logged = [json.loads(raw)["id"] for raw in second.pages("t_restart")[0]]
+            expect(shown == logged, f"the page has {shown}, the log {logged}")
+            expect(len({id.split("-")[0] for id in shown}) == 2, "the check needs two generations")
+            settle(page)
+            expect("half an answer" in page.locator(".talk").inner_text(), "the answer is not whole")
+            expect("opened again" in page.evaluate("document.querySelector('.waterfall').textContent"), "the restart is not shown")
+            page.goto("about:blank")
+            page.goto(f"{stage.server.url}/#t_restart@{link}")
+            page.wait_for_function("() => inspector.selected !== undefined")
+            expect(page.evaluate("inspector.session.events[inspector.selected].id") == link, "after the restart the link leads elsewhere")
+        finally:
+            second.stop()
+
+
+def offline(stage):
+    begin(stage, "t_offline")
+    page = stage.thread("t_offline")
+    page.context.set_offline(True)
+    stage.server.cut()
+    page.wait_for_function("() => inspector.service.status !== 'connected'")
+    stage.emit("t_offline", executing(), completed())
+    stage.server.cut(False)
+    page.context.set_offline(False)
+    head(page, 4)
+    stage.emit("t_offline", ended())
+    head(page, 5)
+    expect(page.evaluate("inspector.session.history.proof.dense"), "what was missed is not there")
+
+
+def refused_stores(stage):
+    begin(stage, "t_stores", ended())
+    page = stage.page()
+    page.context.add_init_script("for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name, { get() { throw new Error('SecurityError'); } })")
+    page.goto(stage.server.url + "/?stores#t_stores")
+    page.wait_for_function("() => inspector.session?.isCaughtUp")
+    expect(not page.faults, f"the page fails without a store: {page.faults}")
+
+
+CHECKS = {
+    "32 long answer": long_answer, "36 growing bars": growing, "38 clocks": clocks, "39 links": links, "40 still": still, "42 reload": reload,
+    "47 said": said, "commands": commands, "breakpoint": breakpoint_exact, "same as the service": same_as_service, "restart": restart,
+    "offline": offline, "refused stores": refused_stores,
+}
+
+
+def broken(file, old, new):
+    return {f"inspector/{file}": (old, new)}
+
+
+BROKEN = [
+    ("an answer that is drawn again for each fragment", "cost grows", broken("conversation-view.js", "if (text) element.text.appendData(text);",
+        "let all = ''; for (const part of span.parts) for (const unit of events[part].data.text) all += JSON.stringify([unit, all.length]); element.text.data = span.parts.map(part => events[part].data.text).join('') + (all ? '' : ' ');"), long_answer),
+    ("bars that go on", "goes on after its end", broken("timeline-view.js", "const end = span.end ?? app.now;", "const end = span.kind === 'tool' ? app.service.now : span.end ?? app.now;"), growing),
+    ("this machine's clock", "min off", broken("app.js", "return moves ? Math.max(this.service.now, last) : last;", "return Date.now();"), clocks),
+    ("another event under the same number", "leads to", broken("core/link.js", "  if (exact >= 0) return { kind: 'event', index: exact };", "  return { kind: 'event', index: Math.max(0, history.indexOfSequence(sequenceOf(cursor) - 1)) };"), links),
+    ("a diverged link that shows something", "shows", broken("core/link.js", "  if (exact >= 0) return { kind: 'event', index: exact };", "  if (exact >= 0 || history.indexOfSequence(sequenceOf(cursor)) >= 0) return { kind: 'event', index: exact >= 0 ? exact : history.indexOfSequence(sequenceOf(cursor)) };"), links),
+    ("a list that always follows", "under the mouse", broken("rows.js", "if (this.isFollowing && this.followsEnd) this.toEnd();\n  }\n\n  get count", "this.toEnd();\n  }\n\n  get count"), still),
+    ("a filter that is forgotten", "after a reload", broken("app.js", "['filter', 'sessionStorage'], ", ""), reload),
+    ("each fragment is said", "are said", broken("shell.js", "const words = `${session.id}:", "const words = `${session.events.length} ${session.id}:"), said),
+    ("a form that is not sent", "the answer is", broken("form.js", "await answer(decision, decision === 'approved' && fields.length ? values : undefined);", "await answer(decision, { reason: 'old' });"), commands),
+    ("a stop that comes too late", "it stopped at", broken("breakpoint.js", "      app.select(index, {});\n      app.moveTo(index);\n      say(status, `Stopped at #${event.seq}", "      app.select(index + 1, {});\n      app.moveTo(index - 1);\n      say(status, `Stopped at #${event.seq}"), breakpoint_exact),
+    ("another state than the service's", "the states differ", {"agent-events.js": ("s.messages[before ? index : s.messages.length] = { message_id, role, text: whole,", "s.messages[before ? index : s.messages.length] = { message_id, role, text: `${whole} `,")}, same_as_service),
+    ("events that come twice after a restart", "the page has", broken("session.js", "if (this.history.indexOf(event.id) >= 0 && this.isLive) return;", "if (event.type === 'tool_completed') this.history.append({ ...event });"), restart),
+]
+
+if __name__ == "__main__":
+    sys.exit(main("inspector live", __doc__, CHECKS, BROKEN))
