@@ -1,11 +1,11 @@
 /** The page: what is shown, and how it changes. Views draw what is here, at most once in a frame. */
 import { readLink, resolve, sentence, writeLink } from './core/link.js';
 import { readEvents } from './core/ndjson.js';
-import { FAILED } from './core/query.js';
 import { Clock, ZONES } from './core/time.js';
 import { parse } from './client.js';
 import { copy } from './dom.js';
 import { listen } from './keys.js';
+import { Moves } from './moves.js';
 import { Service } from './service.js';
 import { Session } from './session.js';
 import { remember, remembered } from './settings.js';
@@ -13,7 +13,7 @@ import { Shell } from './shell.js';
 
 const RECENT = 6;
 
-export class App {
+export class App extends Moves {
   service = new Service();
   files = new Map();
   recent = new Map();
@@ -30,6 +30,7 @@ export class App {
   #timer;
 
   constructor() {
+    super();
     this.clock = new Clock(this.ui.zone);
     this.shell = new Shell(this);
     for (const name of ['timeline', 'events', 'conversation', 'composer']) this[name] = this.shell[name];
@@ -41,9 +42,11 @@ export class App {
     addEventListener('hashchange', () => this.#arrive(history.state));
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#applyTheme());
     addEventListener('resize', () => this.changed());
-    addEventListener('pagehide', () => this.#keepPlace());
+    addEventListener('pagehide', () => remember('place', this.#place, 'sessionStorage'));
     document.addEventListener('visibilitychange', () => this.changed());
-    this.#arrive(history.state);
+    // A page that is loaded again is where it was.
+    const place = remembered('place', undefined, 'sessionStorage');
+    this.#arrive(place?.thread === readLink(location.hash).thread ? place : history.state);
     this.#refresh();
   }
 
@@ -126,11 +129,16 @@ export class App {
 
   #arrive(state) {
     const { thread, cursor, malformed } = readLink(location.hash);
-    if (malformed) this.banner = { text: `The link ${malformed} does not name an event: a link is #thread@generation-sequence, as #t_7@3-42.` };
-    if (!thread) return this.session?.file ? undefined : this.#leave();
+    const wrong = malformed && { text: `The link ${malformed} does not name an event: a link is #thread@generation-sequence, as #t_7@3-42.` };
+    if (!thread) {
+      if (!this.session?.file) this.#leave();
+      this.banner = wrong ?? this.banner;
+      return;
+    }
     this.link = cursor;
     if (this.session?.id !== thread || this.session.file) this.#enter(thread);
     this.link = cursor;
+    this.banner = wrong ?? this.banner;
     if (state?.view) this.restored = state;
     this.changed();
   }
@@ -142,9 +150,11 @@ export class App {
     this.#arrive({});
   }
 
-  #keepPlace() {
-    if (this.session) history.replaceState({ view: this.ui.view, scroll: [this.timeline.list.element.scrollTop, this.events.list.element.scrollTop] }, '');
+  get #place() {
+    return { thread: this.session?.id, view: this.ui.view, scroll: [this.timeline.list.element.scrollTop, this.events.list.element.scrollTop] };
   }
+
+  #keepPlace() { if (this.session && !this.session.file) history.replaceState(this.#place, ''); }
 
   #enter(id) {
     this.#leave();
@@ -305,80 +315,6 @@ export class App {
         [this.timeline.list.element.scrollTop, this.events.list.element.scrollTop] = scroll;
       });
     }
-  }
-
-  // Moving
-
-  select(index, { from, isLink } = {}) {
-    const { session } = this;
-    if (!session?.events[index]) return;
-    this.ui.selected = index;
-    if (!this.isHead || session.openRuns.length === 0) this.ui.cursor = index === session.events.length - 1 ? undefined : index;
-    if (!isLink && this.shell.isSmall) this.ui.pane = 'event';
-    if (from !== 'events') this.events.reveal(index);
-    if (from !== 'timeline') this.timeline.revealSpan(this.selectedSpan);
-    if (!session.file) history.replaceState(history.state, '', writeLink(session.id, session.events[index].id));
-    this.changed();
-  }
-
-  unselect() {
-    this.ui.selected = undefined;
-    this.ui.range = undefined;
-    if (this.ui.pane === 'event') this.ui.pane = 'timeline';
-    if (this.session && !this.session.file) history.replaceState(history.state, '', writeLink(this.session.id));
-    this.changed();
-  }
-
-  moveTo(index) {
-    const last = (this.session?.events.length ?? 0) - 1;
-    this.ui.cursor = index === undefined || (index >= last && !this.session.openRuns.length) ? undefined : Math.max(0, index);
-    this.changed();
-  }
-
-  moveBy(step) { this.moveTo(this.cursor + step >= this.session.events.length - 1 && step > 0 ? undefined : this.cursor + step); }
-  step(step) { this.select(this.events.neighbour(this.selected ?? this.cursor, this.selected === undefined ? 0 : step), {}); }
-
-  stepRun(step) {
-    const runs = [...this.session.spans.runs.values()];
-    const at = runs.indexOf(this.focusedRun);
-    const next = runs[Math.min(Math.max(at + (this.selected === undefined && step > 0 ? 0 : step), 0), runs.length - 1)];
-    if (next) this.select(next.first, {});
-  }
-
-  stepFailure() {
-    const { events } = this.session;
-    const from = (this.selected ?? -1) + 1;
-    const index = events.findIndex((event, at) => at >= from && FAILED(event));
-    const found = index >= 0 ? index : events.findIndex(FAILED);
-    if (found < 0) this.tell('nothing failed');
-    else this.select(found, {});
-  }
-
-  toParent() {
-    const parent = this.selectedSpan?.parent;
-    if (parent) this.select(parent.first, {});
-  }
-
-  toHead() {
-    this.moveTo(undefined);
-    this.ui.cursor = undefined;
-    this.timeline.list.follow();
-    this.events.list.follow();
-    this.conversation.toEnd();
-  }
-
-  rangeToCursor() {
-    if (this.selected === undefined) return this.tell('pick an event first; the range goes from it to the cursor');
-    this.set({ range: [Math.min(this.selected, this.cursor), Math.max(this.selected, this.cursor)], lower: 'events' });
-  }
-
-  back() {
-    if (this.banner) this.banner = undefined;
-    else if (this.ui.range) this.ui.range = undefined;
-    else if (this.ui.selected !== undefined) return this.unselect();
-    else if (this.ui.filter) return this.set({ filter: '' });
-    else document.activeElement?.blur();
-    this.changed();
   }
 
   // Commands
