@@ -197,22 +197,26 @@ static const unsigned char file_47[] = {
 };
 
 static const unsigned char file_48[] = {
-#embed "../AgentEventsServer/Page/inspector/theme.css"
+#embed "../AgentEventsServer/Page/inspector/splitter.js"
 };
 
 static const unsigned char file_49[] = {
-#embed "../AgentEventsServer/Page/inspector/threads-view.js"
+#embed "../AgentEventsServer/Page/inspector/theme.css"
 };
 
 static const unsigned char file_50[] = {
-#embed "../AgentEventsServer/Page/inspector/timeline-view.js"
+#embed "../AgentEventsServer/Page/inspector/threads-view.js"
 };
 
 static const unsigned char file_51[] = {
-#embed "../AgentEventsServer/Page/inspector/views.css"
+#embed "../AgentEventsServer/Page/inspector/timeline-view.js"
 };
 
 static const unsigned char file_52[] = {
+#embed "../AgentEventsServer/Page/inspector/views.css"
+};
+
+static const unsigned char file_53[] = {
 #embed "../AgentEventsServer/Page/inspector/welcome.js"
 };
 
@@ -265,11 +269,12 @@ static const struct cpage_file files[] = {
     {"inspector/settings.js", file_45, sizeof file_45},
     {"inspector/shell.js", file_46, sizeof file_46},
     {"inspector/spent-view.js", file_47, sizeof file_47},
-    {"inspector/theme.css", file_48, sizeof file_48},
-    {"inspector/threads-view.js", file_49, sizeof file_49},
-    {"inspector/timeline-view.js", file_50, sizeof file_50},
-    {"inspector/views.css", file_51, sizeof file_51},
-    {"inspector/welcome.js", file_52, sizeof file_52},
+    {"inspector/splitter.js", file_48, sizeof file_48},
+    {"inspector/theme.css", file_49, sizeof file_49},
+    {"inspector/threads-view.js", file_50, sizeof file_50},
+    {"inspector/timeline-view.js", file_51, sizeof file_51},
+    {"inspector/views.css", file_52, sizeof file_52},
+    {"inspector/welcome.js", file_53, sizeof file_53},
 };
 
 const struct cpage_file *cpage_files(size_t *count) {

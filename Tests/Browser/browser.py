@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from page_server import PAGE, PageServer
+from playwright.sync_api import Error as DriverError
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests" / "ThirdParty"))
@@ -176,7 +177,7 @@ def run_checks(title, checks, browser, service, replaced=None, only=None):
                 for context in stage.contexts:
                     for page in context.pages:
                         expect(not page.faults, f"errors in the page: {page.faults[:3]}")
-            except Fault as fault:
+            except (Fault, DriverError) as fault:
                 print(f"FAILED {name}: {fault}", flush=True)
                 faults += 1
             else:
@@ -185,11 +186,11 @@ def run_checks(title, checks, browser, service, replaced=None, only=None):
     return faults
 
 
-def self_test(title, broken, browser, service):
+def self_test(title, broken, browser, start):
     """Each entry: a name, a word of the fault, the file that is broken with what is put in the place of what, the check that must notice."""
     missed = 0
     for name, word, replaced, check in broken:
-        with Stage(browser, service, replaced) as stage:
+        with start() as service, Stage(browser, service, replaced) as stage:
             try:
                 check(stage)
             except Fault as fault:
@@ -217,8 +218,13 @@ def main(title, description, checks, broken, service_arguments=("--demo", "--dem
     parser.add_argument("--self-test", action="store_true", help="prove that the checks can fail")
     parser.add_argument("--only", help="a part of a check's name")
     options = parser.parse_args()
-    with Service(options.binary, None, *service_arguments) as service, chromium() as browser:
-        if options.self_test:
-            chosen = [each for each in broken if not options.only or options.only in each[0]]
-            return 1 if self_test(title, chosen, browser, service) else 0
+
+    def start():
+        return Service(options.binary, None, *service_arguments)
+
+    if options.self_test:
+        chosen = [each for each in broken if not options.only or options.only in each[0]]
+        with chromium() as browser:
+            return 1 if self_test(title, chosen, browser, start) else 0
+    with start() as service, chromium() as browser:
         return 1 if run_checks(title, checks, browser, service, only=options.only) else 0

@@ -8,6 +8,7 @@
 import json
 import re
 import sys
+import urllib.parse
 
 from browser import draft, expect, head, main, settle
 
@@ -46,9 +47,9 @@ def long_answer(stage):
     pieces = [words[at:at + size] for at in range(0, len(words), size)]
     pieces += [" "] * (FRAGMENTS - len(pieces))
     halves = []
-    for at in range(0, FRAGMENTS, 20):
-        stage.emit("t_answer", *[draft("message_delta", {"message_id": "m_a", "text": text}, "r_1") for text in pieces[at:at + 20]])
-        page.wait_for_timeout(40)
+    for at in range(0, FRAGMENTS, 10):
+        stage.emit("t_answer", *[draft("message_delta", {"message_id": "m_a", "text": text}, "r_1") for text in pieces[at:at + 10]])
+        page.wait_for_timeout(20)
         if at == FRAGMENTS // 2:
             halves.append(spent())
     head(page, FRAGMENTS + 2)
@@ -75,7 +76,7 @@ def growing(stage):
     stage.emit("t_growing", completed(), ended())
     head(page, 5)
     after = page.evaluate(width)
-    page.evaluate("window.shift = 7_200_000")
+    page.evaluate("window.shift = 7_200_000; inspector.timeline.zoom(0.99)")
     settle(page, 20)
     expect(page.evaluate(width) == after and " h " not in after, f"a bar goes on after its end: {after}, then {page.evaluate(width)}")
 
@@ -310,6 +311,120 @@ def offline(stage):
     expect(page.evaluate("inspector.session.history.proof.dense"), "what was missed is not there")
 
 
+def tabs(stage):
+    """Five tabs on one thread have the same events, each once."""
+    begin(stage, "t_tabs")
+    pages = [stage.thread("t_tabs") for _ in range(5)]
+    for number in range(20):
+        stage.emit("t_tabs", executing(f"c_{number}"), completed(f"c_{number}"))
+    stage.emit("t_tabs", ended())
+    for page in pages:
+        head(page, 43)
+    seen = {json.dumps(page.evaluate("inspector.session.events.map(event => event.id)")) for page in pages}
+    expect(len(seen) == 1 and len(json.loads(seen.pop())) == 43, "the tabs do not have the same events")
+    page = pages[0]
+    page.evaluate("inspector.set({ lower: 'proof' })")
+    page.wait_for_function("() => (inspector.subscribers ?? []).length === 5")
+    settle(page)
+    expect("5 subscriptions" in page.locator(".proof").inner_text(), "the readers of the thread are not shown")
+    expect(page.locator(".lines .reader").count() >= 5, "the readers are not on the axis")
+
+
+def no_growth(stage):
+    """Thousands of live events: no element, no listener more."""
+    begin(stage, "t_growth")
+    page = stage.thread("t_growth")
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    counts = []
+    for part in range(4):
+        for batch in range(5):
+            stage.emit("t_growth", *[draft("agent_progress", {"message": f"{part} {batch} {number}"}, "r_1") for number in range(500)])
+        head(page, 2 + 2500 * (part + 1))
+        session.send("HeapProfiler.collectGarbage")
+        found = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
+        counts.append((found["Nodes"], found["JSEventListeners"]))
+    expect(counts[-1][0] < counts[0][0] * 1.1 + 50 and counts[-1][1] < counts[0][1] * 1.1 + 20, f"elements and listeners grow: {counts}")
+    return f"{int(counts[-1][0])} nodes, {int(counts[-1][1])} listeners after 10 000 events"
+
+
+def sign_in(stage):
+    """A service with tokens: the page asks, and goes on with another one when the first one has ended."""
+    import tempfile
+    import time
+    from pathlib import Path
+
+    import jwt
+    from service import Service
+
+    secret = "s" * 40
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "secret"
+        file.write_text(secret)
+        file.chmod(0o600)
+        with Service(stage.service.process.args[0], None, "--auth", "jwt", "--jwt-secret-file", str(file)) as service:
+            stage.server.service_port = service.port
+
+            def token(seconds, subject="u_1", **more):
+                return jwt.encode({"sub": subject, "exp": int(time.time()) + seconds, "scope": "read command", **more}, secret, "HS256")
+
+            backend = token(600, "backend", scope="emit", act_as="*")
+            headers = {"Content-Type": "application/x-ndjson", "Authorization": f"Bearer {backend}"}
+            body = "".join(json.dumps(each) + "\n" for each in (draft("agent_started", {"input": "x"}, "r_1", "guide"), executing()))
+            made = service.request("POST", "/v1/threads/u_1~notes/events?user_id=u_1", body, headers)
+            expect(made.status == 201, f"the service refuses: {made}")
+            page = stage.page("#u_1~notes")
+            page.locator(".banner input").wait_for()
+            page.locator(".banner input").fill(token(5))
+            page.locator(".banner .plain").click()
+            head(page, 2)
+            expect(page.locator(".banner:visible").count() == 0, "it asks for a token although it has one")
+            page.locator(".banner input").wait_for()
+            page.locator(".banner input").fill(token(600))
+            page.locator(".banner .plain").click()
+            page.wait_for_function("() => inspector.session?.isCaughtUp && inspector.service.status === 'connected'")
+            service.request("POST", "/v1/threads/u_1~notes/events?user_id=u_1", json.dumps(completed()), {**headers, "Content-Type": "application/json"})
+            head(page, 3)
+            stored = page.evaluate("JSON.stringify([{ ...localStorage }, { ...sessionStorage }])")
+            expect("eyJ" not in stored and "eyJ" not in page.url, "the token is kept where it can be read")
+            service.request("POST", "/v1/threads/u_1~notes/events?user_id=u_1", json.dumps(ended()), {**headers, "Content-Type": "application/json"})
+            page.goto("about:blank")
+
+
+def threads_list(stage):
+    """The list of a service that has one, found through, and older pages of it."""
+    begin(stage, "t_listed", ended())
+    asked = []
+
+    def answer(route):
+        url = urllib.parse.urlsplit(route.request.url)
+        query = dict(urllib.parse.parse_qsl(url.query))
+        asked.append(query)
+        threads = [
+            {"thread_id": "t_listed", "title": "Where is the parser?", "updated_at": "2026-11-28T10:00:00.000Z", "head": "3-57", "status": "waiting", "agents": ["guide"], "runs": 4},
+            {"thread_id": "t_second", "updated_at": "2026-11-28T09:00:00.000Z", "status": "idle", "last_outcome": "failed", "agents": ["janitor"], "runs": 1},
+        ]
+        if "before" in query:
+            threads = [{"thread_id": "t_older", "status": "idle"}]
+        found = [each for each in threads if query.get("q", "").lower() in (each.get("title", "") + each["thread_id"]).lower() and query.get("status", each["status"]) == each["status"]]
+        route.fulfill(json={"threads": found, "next": None if "before" in query else "1795832400123-t_second"})
+
+    page = stage.page()
+    page.route("**/v1/threads?*", answer)
+    page.reload()
+    page.wait_for_function("() => document.querySelectorAll('.thread').length === 2")
+    text = page.locator(".threads .list").inner_text()
+    expect("Where is the parser?" in text and "waiting" in text and "4 runs" in text, f"what the list says is not shown: {text!r}")
+    expect(page.locator(".thread .dot").nth(1).get_attribute("data-status") == "failed", "a thread whose last run failed looks like another one")
+    page.get_by_text("Older").click()
+    page.wait_for_function("() => document.querySelectorAll('.thread').length === 3")
+    page.locator(".threads input[type=search]").fill("status:waiting parser")
+    page.wait_for_function("() => document.querySelectorAll('.thread').length === 1")
+    expect(asked[-1].get("status") == "waiting" and asked[-1].get("q") == "parser", f"the service was asked {asked[-1]}")
+    page.locator(".thread").click()
+    page.wait_for_function("() => inspector.session?.id === 't_listed'")
+
+
 def refused_stores(stage):
     begin(stage, "t_stores", ended())
     page = stage.page()
@@ -322,7 +437,7 @@ def refused_stores(stage):
 CHECKS = {
     "32 long answer": long_answer, "36 growing bars": growing, "38 clocks": clocks, "39 links": links, "40 still": still, "42 reload": reload,
     "47 said": said, "commands": commands, "breakpoint": breakpoint_exact, "same as the service": same_as_service, "restart": restart,
-    "offline": offline, "refused stores": refused_stores,
+    "tabs": tabs, "31 no growth": no_growth, "sign in": sign_in, "offline": offline, "threads list": threads_list, "refused stores": refused_stores,
 }
 
 
@@ -331,8 +446,8 @@ def broken(file, old, new):
 
 
 BROKEN = [
-    ("an answer that is drawn again for each fragment", "cost grows", broken("conversation-view.js", "if (text) element.text.appendData(text);",
-        "let all = ''; for (const part of span.parts) for (const unit of events[part].data.text) all += JSON.stringify([unit, all.length]); element.text.data = span.parts.map(part => events[part].data.text).join('') + (all ? '' : ' ');"), long_answer),
+    ("an answer that is drawn again for each fragment", "second", broken("conversation-view.js", "if (text) element.text.appendData(text);",
+        "if (text) element.bubble.replaceChildren(...span.parts.flatMap(part => [...events[part].data.text].map(unit => h('span', {}, unit))));"), long_answer),
     ("bars that go on", "goes on after its end", broken("timeline-view.js", "const end = span.end ?? app.now;", "const end = span.kind === 'tool' ? app.service.now : span.end ?? app.now;"), growing),
     ("this machine's clock", "min off", broken("app.js", "return moves ? Math.max(this.service.now, last) : last;", "return Date.now();"), clocks),
     ("another event under the same number", "leads to", broken("core/link.js", "  if (exact >= 0) return { kind: 'event', index: exact };", "  return { kind: 'event', index: Math.max(0, history.indexOfSequence(sequenceOf(cursor) - 1)) };"), links),
@@ -343,6 +458,7 @@ BROKEN = [
     ("a form that is not sent", "the answer is", broken("form.js", "await answer(decision, decision === 'approved' && fields.length ? values : undefined);", "await answer(decision, { reason: 'old' });"), commands),
     ("a stop that comes too late", "it stopped at", broken("breakpoint.js", "      app.select(index, {});\n      app.moveTo(index);\n      say(status, `Stopped at #${event.seq}", "      app.select(index + 1, {});\n      app.moveTo(index - 1);\n      say(status, `Stopped at #${event.seq}"), breakpoint_exact),
     ("another state than the service's", "the states differ", {"agent-events.js": ("s.messages[before ? index : s.messages.length] = { message_id, role, text: whole,", "s.messages[before ? index : s.messages.length] = { message_id, role, text: `${whole} `,")}, same_as_service),
+    ("a list that is never asked for", "Timeout", broken("app.js", "const page = this.hasNoList ? undefined : await", "const page = true ? undefined : await"), threads_list),
     ("events that come twice after a restart", "the page has", broken("session.js", "if (this.history.indexOf(event.id) >= 0 && this.isLive) return;", "if (event.type === 'tool_completed') this.history.append({ ...event });"), restart),
 ]
 

@@ -245,7 +245,7 @@ CONTRAST = """() => {
   for (const element of document.querySelectorAll('body *')) {
     const own = [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
     if (!own || !element.getClientRects().length || element.closest('[disabled], .unseen, svg, noscript') || getComputedStyle(element).visibility === 'hidden') continue;
-    if (element.closest('.bar, .took.inside')) continue;
+    if (element.closest('.bar')) continue;
     const colour = parse(getComputedStyle(element).color);
     const back = ground(element);
     const [one, other] = [light(over(colour, back)), light(back)];

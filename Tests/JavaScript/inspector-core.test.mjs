@@ -111,6 +111,8 @@ describe('order', () => {
     ['a completion with an open call', 'order.work_open', list => list.filter(event => !(event.type === 'tool_completed' && event.data.call_id === 'c_2' && event.run_id === 'r_desk'))],
     ['a fragment after the message', 'order.message_closed', list => list.toSpliced(list.findLastIndex(event => event.type === 'message_completed') + 1, 0, list.findLast(event => event.type === 'message_delta'))],
     ['work while paused', 'order.paused', list => list.toSpliced(at('agent_paused') + 1, 0, list[at('tool_executing', event => event.run_id === 'r_shop')])],
+    ['a message that is completed while paused', 'order.paused', list => list.toSpliced(at('agent_paused') + 1, 0,
+      { ...list[at('message_delta', event => event.run_id === 'r_shop')], data: { message_id: 'm_x', text: '' } })],
     ['a resumption of what runs', 'order.not_paused', list => list.toSpliced(at('agent_paused'), 1)],
     ['another agent', 'order.agent_mismatch', list => list.map((event, index) => (index === 4 ? { ...event, agent: 'other' } : event))],
     ['an answer to nothing', 'order.approval_not_open', list => list.toSpliced(at('approval_requested'), 1)],
@@ -119,6 +121,17 @@ describe('order', () => {
   ]) {
     test(`${name} breaks ${code}`, () => assert.equal(faultsOf(change(events))[0], code));
   }
+
+  test('what closes a paused run is no fault, and without the end it is one', () => {
+    const r = new Recorder();
+    const run = r.start('r_1', 'guide');
+    r.put('message_delta', { message_id: 'm', text: 'half' }, run).put('agent_paused', {}, run)
+      .put('message_completed', { message_id: 'm', role: 'assistant', text: 'half' }, run);
+    assert.deepEqual(faultsOf([...r.events, ...new Recorder().put('agent_cancelled', { duration_ms: 1 }, run).events]), []);
+    r.put('agent_resumed', {}, run);
+    assert.deepEqual(faultsOf(r.events), ['order.paused']);
+    assert.deepEqual(faultsOf(new Recorder().put('custom', { name: 'a.b', value: 1 }).events), []);
+  });
 
   test('a history whose beginning was trimmed breaks nothing', () => {
     assert.deepEqual(faultsOf(events.slice(8), { isWhole: false }), []);

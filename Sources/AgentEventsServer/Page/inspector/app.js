@@ -228,6 +228,7 @@ export class App extends Moves {
       [...sessions.values()][0].lineFaults = faults;
       for (const [id, session] of sessions) {
         session.isCaughtUp = true;
+        session.finish();
         this.files.set(`${file.name}\n${id}`, session);
         first ??= session;
       }
@@ -252,7 +253,7 @@ export class App extends Moves {
     } catch (error) {
       this.isOffline = error.status === undefined;
       this.needsToken = error.status === 401;
-      this.threads = remembers();
+      if (error.status !== 503) this.threads = remembers(); // While the service reads its log, the list stays.
     }
     this.changed();
   }
@@ -285,10 +286,13 @@ export class App extends Moves {
       const { session } = this;
       if (!session?.isLive || session.error || this.isOffline) return;
       try {
-        this.subscribers = (await this.service.subscribers(session.id)).subscribers;
+        const { subscribers } = await this.service.subscribers(session.id);
+        if (session !== this.session) return;
+        this.subscribers = subscribers;
       } catch {
         this.subscribers = [];
       }
+      this.subscribersVersion = JSON.stringify(this.subscribers);
       this.changed();
     };
     ask();

@@ -45,7 +45,7 @@ export class OrderView {
     this.element.replaceChildren(
       h('p', {}, h('b', {}, reveal(run.name)), h('span.dim.mono', {}, ` ${reveal(run.id)} `), 'is ', h('b', {}, standing === 'ended' ? state.how ?? 'ended' : standing === 'waiting' ? 'waiting for a person' : standing),
         event ? h('span.dim', {}, ` after #${event.seq} ${reveal(event.type)}`) : ''),
-      this.#diagram(state, standing),
+      this.across = h('div.across', {}, this.#diagram(state, standing)),
       h('div.columns', {},
         h('section', {}, h('h3', {}, `Open (${state.open.length})`), state.open.length
           ? h('ul', {}, state.open.map(({ kind, id, name }) => h('li.clip', {}, `${kind} `, h('b', {}, reveal(name ?? id)), name ? h('span.dim.mono', {}, ` ${reveal(id)}`) : '')))
@@ -53,6 +53,9 @@ export class OrderView {
         h('section', {}, h('h3', {}, 'May come next'), h('div.chips', {}, TYPES.filter(type => legal.has(type)).map(type => h('span.chip.yes', {}, type)), legal.size ? '' : h('p.dim', {}, 'nothing, the run has ended'))),
         h('section', {}, h('h3', {}, 'Would be refused'), h('div.chips', {}, TYPES.filter(type => !legal.has(type)).map(type => h('span.chip.no', { title: order.refusal(run.id, type) }, type))))),
       this.#path(state));
+    const [x, , width] = BOXES[standing];
+    const real = this.across.scrollWidth / 718;
+    this.across.scrollLeft = (x + width / 2) * real - this.across.clientWidth / 2;
   }
 
   #diagram(state, standing) {

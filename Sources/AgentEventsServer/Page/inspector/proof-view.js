@@ -8,6 +8,7 @@ import { parse, stringify } from './client.js';
 import { breakpointCard } from './breakpoint.js';
 import { ReplayCard } from './replay-view.js';
 
+const HOW = { first: 'from the first event', resumed: 'resumed where it was', snapshot: 'from a snapshot', reset: 'begun again, the history was another one' };
 const mark = holds => h(holds ? 'span.yes-mark' : 'span.no-mark', { role: 'img', 'aria-label': holds ? 'holds' : 'does not hold' }, holds ? '✓' : '✕');
 
 export class ProofView {
@@ -58,6 +59,7 @@ export class ProofView {
     this.whole.replaceChildren(...[h('h2', {}, mark(proof.dense), 'Complete'), h('p.big', {}, proofInWords(proof)),
       h('p', {}, proof.dense ? 'Counted in this page over what it received: no number is missing, none came twice.' : 'What this page has is not one unbroken row of numbers.',
         proof.count && !proof.begins_at_start ? ` It begins at ${proof.from}: what was before is trimmed.` : ''),
+      session.isLive && session.recovered ? h('p', {}, `The last subscription: ${HOW[session.recovered.how]}${session.recovered.reason ? ` (${session.recovered.reason})` : ''}${session.recovered.missed ? `, ${session.recovered.missed} events caught up` : ''}.`) : undefined,
       proof.gaps.length ? h('ul', {}, proof.gaps.slice(0, 20).map(({ from, to }) => h('li', {}, `missing: ${from}${to > from ? `–${to}` : ''}`))) : undefined,
       proof.time_backwards ? h('p.no-mark', {}, `The time goes back ${proof.time_backwards} times.`) : undefined,
       h('div.row', {}, h('button.plain', { onClick: () => save(`${name}.ndjson`, session.events.map(event => `${stringify(event)}\n`).join('')) }, 'Save the events'),

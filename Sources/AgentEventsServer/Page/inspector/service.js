@@ -63,7 +63,12 @@ export class Service extends EventTarget {
 
   /** The threads that one may see; undefined where the service has no list of them. */
   async threads({ q = '', before } = {}) {
-    const query = new URLSearchParams({ ...(q && { q }), ...(before && { before }), limit: '50' });
+    const query = new URLSearchParams({ limit: '50', ...(before && { before }) });
+    const words = q.replace(/\b(status|agent):(\S+)/g, (found, name, value) => {
+      query.set(name, value);
+      return '';
+    }).trim();
+    if (words) query.set('q', words);
     try {
       return await this.request(`/v1/threads?${query}`);
     } catch (error) {

@@ -60,6 +60,13 @@ export class Session {
     this.version++;
   }
 
+  /** The end of a recording: runs of which the end is missing. */
+  finish() {
+    for (const run of this.openRuns.filter(({ isCut }) => !isCut)) {
+      this.faults.push({ index: run.first, code: 'run.unended', message: `the run ${run.id} starts here and has no end`, legal: ['agent_completed', 'agent_failed', 'agent_cancelled'] });
+    }
+  }
+
   /** The order of all events up to an index. */
   orderAt(index) {
     if (index >= this.events.length - 1) return this.order ?? new Order();

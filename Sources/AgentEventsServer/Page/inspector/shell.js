@@ -12,6 +12,7 @@ import { helpSheet } from './keys.js';
 import { OrderView } from './order-view.js';
 import { ProofView } from './proof-view.js';
 import { ScrubView } from './scrub-view.js';
+import { splitter } from './splitter.js';
 import { SpentView } from './spent-view.js';
 import { ThreadsView } from './threads-view.js';
 import { TimelineView } from './timeline-view.js';
@@ -56,9 +57,10 @@ export class Shell {
     this.panels = Object.fromEntries(Object.keys(LOWER).map(name => [name, h('div.panel', { role: 'tabpanel', id: `panel-${name}`, 'aria-labelledby': `tab-${name}` }, this[name].element)]));
     this.upper = h('div.upper', {}, this.scrub.element, this.spent.element, this.timeline.element);
     this.lower = h('div.lower', {}, this.tabs, Object.values(this.panels));
+    this.splitter = splitter(this.upper, this.lower, () => app.changed());
     this.centre = h('main.centre', {}, h('div.head', {}, this.name, this.state, this.proofLink, h('span.space'), this.head, this.zones,
       h('button.quiet', { 'aria-label': 'Dark or light', title: 'Dark or light (M)', onClick: () => app.nextTheme() }, '◐'),
-      h('button.quiet.wide-only', { 'aria-label': 'Keyboard', title: 'Keyboard (?)', onClick: () => this.help() }, '?')), this.banner, this.welcome.element, this.upper, this.lower);
+      h('button.quiet.wide-only', { 'aria-label': 'Keyboard', title: 'Keyboard (?)', onClick: () => this.help() }, '?')), this.banner, this.welcome.element, this.upper, this.splitter, this.lower);
     this.tabbar = h('nav.tabbar', { 'aria-label': 'Panes' }, PANES.map(([pane, title, kind]) =>
       h('button', { 'data-pane': pane, onClick: () => app.set({ pane }) }, glyph(kind), h('span', {}, title))));
     this.element = h('div.app', {}, this.threads.element, this.centre, this.conversation.element, this.detail.element, this.tabbar,
@@ -121,9 +123,7 @@ export class Shell {
     else delete this.element.dataset.has;
     if (ui.selected !== undefined && has) this.element.dataset.event = '';
     else delete this.element.dataset.event;
-    for (const part of [this.upper, this.lower, this.state, this.proofLink]) part.style.setProperty('display', has ? '' : 'none');
-    this.upper.style[has ? 'removeProperty' : 'setProperty']('display', 'none', 'important');
-    this.lower.style[has ? 'removeProperty' : 'setProperty']('display', 'none', 'important');
+    for (const part of [this.upper, this.lower, this.splitter, this.state, this.proofLink]) part.hidden = !has;
     for (const button of this.tabbar.children) put(button, 'aria-current', button.dataset.pane === this.element.dataset.pane ? 'true' : undefined);
     for (const button of this.zones.children) put(button, 'aria-checked', String(button.dataset.zone === ui.zone));
     this.welcome.render();

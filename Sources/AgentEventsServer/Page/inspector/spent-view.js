@@ -25,7 +25,7 @@ export class SpentView {
     const whole = totals.reduce((sum, { ms }) => sum + ms, 0);
     const { silence } = run.attribution;
     const share = part => (part.share > 0 && part.share < 0.0005 ? '< 0.1 %' : `${part.share >= 0.0995 || part.share === 0 ? Math.round(part.share * 100) : (part.share * 100).toFixed(1)} %`);
-    const many = app.shell.isSmall ? 4 : 7;
+    const many = app.shell.isSmall ? 4 : innerWidth < 1500 ? 5 : 8;
     const kept = totals.slice(0, many);
     const rest = totals.slice(many);
     this.element.replaceChildren(

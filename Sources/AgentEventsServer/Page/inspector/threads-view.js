@@ -59,17 +59,19 @@ export class ThreadsView {
   #about(thread) {
     const { session } = this.app;
     if (session && !session.file && session.id === thread.thread_id) {
-      return { ...thread, status: session.status, about: `${session.events.length.toLocaleString('en')} events` };
+      return { ...thread, status: session.status, about: [thread.agents?.join(', '), `${session.events.length.toLocaleString('en')} events`].filter(Boolean).join(' · ') };
     }
     const agents = thread.agents?.join(', ');
     const when = thread.updated_at ? ago(this.app.service.now - Date.parse(thread.updated_at)) : '';
-    return { ...thread, about: [agents, when].filter(Boolean).join(' · ') };
+    const runs = thread.runs ? `${thread.runs} ${Number(thread.runs) === 1 ? 'run' : 'runs'}` : '';
+    return { ...thread, about: [agents, runs, when].filter(Boolean).join(' · ') };
   }
 
-  #thread({ thread_id: id, status = 'idle', title, about = '' }, isCurrent, open) {
+  #thread({ thread_id: id, status: now = 'idle', last_outcome: outcome, title, about = '' }, isCurrent, open) {
+    const status = now === 'idle' && outcome === 'failed' ? 'failed' : now;
     return h('button.thread', { onClick: open, 'aria-current': isCurrent ? 'true' : undefined, 'data-id': id, title: `${id}: ${status}` },
-      h('span.dot', { 'data-status': status, role: 'img', 'aria-label': status }), h('span.id.clip', {}, reveal(title ?? id)), h('span.dim.small', {}, status === 'idle' ? '' : status),
-      h('span.about.clip', {}, reveal(about)));
+      h('span.dot', { 'data-status': status, role: 'img', 'aria-label': status }), h(title ? 'span.clip' : 'span.id.clip', { dir: 'auto' }, reveal(title ?? id)), h('span.dim.small', {}, status === 'idle' ? '' : status),
+      h('span.about.clip', {}, title ? h('span.mono.small', {}, `${reveal(id.length > 14 ? `${id.slice(0, 12)}…` : id)} · `) : '', reveal(about)));
   }
 }
 

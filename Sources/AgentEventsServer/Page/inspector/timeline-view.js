@@ -25,7 +25,7 @@ export class TimelineView {
     this.ticks = h('div.ticks');
     this.zone = h('span.zone');
     this.lines = h('div.lines', { 'aria-hidden': 'true' });
-    this.over = h('div.lines', { 'aria-hidden': 'true' });
+    this.over = h('div.lines.over', { 'aria-hidden': 'true' });
     this.head = h('div.playhead');
     this.more = h('button.plain.more', { hidden: true, onClick: () => this.list.follow() });
     this.idle = h('button.quiet', { title: 'Compress idle stretches (G)', onClick: () => app.set({ compress: !app.ui.compress }) });
@@ -125,6 +125,7 @@ export class TimelineView {
     const from = scale.part(span.start);
     const to = scale.part(span.end ?? this.app.now);
     const length = Math.max(to - from, 1e-6);
+    this.revealSpan(span);
     this.app.set({ view: zoomed({ from: Math.max(0, from - length * 0.08), to: Math.min(1, to + length * 0.08) }, 1) });
   }
 
@@ -162,11 +163,13 @@ export class TimelineView {
       say(this.shown, `${session.spans.all.length.toLocaleString('en')} spans${hidden ? ` · showing ${this.#rows.length.toLocaleString('en')}, ${hidden.toLocaleString('en')} folded` : ''}`);
     }
     const selected = app.selectedSpan;
-    const stamp = [session.version, ui.view.from, ui.view.to, ui.compress, this.width, now, app.cursor, selected?.first, ui.zone].join();
+    const stamp = [session.version, ui.view.from, ui.view.to, ui.compress, this.width, now, app.cursor, app.subscribersVersion, selected?.first, ui.zone].join();
     if (stamp !== this.#stamp) {
       this.#stamp = stamp;
       this.selected = selected;
       this.list.refresh();
+      const at = selected ? this.#rows.findIndex(row => row.span === selected) : -1;
+      put(this.list.element, 'aria-activedescendant', at < 0 ? undefined : `span-${at}`);
       this.#drawLines();
     }
     this.#tools();
@@ -202,11 +205,23 @@ export class TimelineView {
     });
     const grid = ticks.map(({ x }) => h('div.grid', { style: { left: `${x}px` } }));
     this.lines.replaceChildren(...grid, ...gaps);
-    this.over.replaceChildren(...breaks.filter(Boolean), this.head);
+    this.over.replaceChildren(...breaks.filter(Boolean), ...this.#readers(), this.head);
     const event = app.session.events[app.cursor];
     const x = event ? scale.x(app.cursorTime) : -1;
     put(this.head, 'hidden', x < -1 || x > scale.width + 1);
     this.head.style.setProperty('left', `${x}px`);
+  }
+
+  /** Where each reader of the thread is: what it was sent, and what it has acknowledged. */
+  #readers() {
+    const { session, subscribers, clock } = this.app;
+    return (subscribers ?? []).slice(0, 50).flatMap(reader => ['acknowledged', 'sent'].map(what => {
+      const index = reader[what] ? session.history.indexOf(reader[what]) : -1;
+      const x = index < 0 ? -1 : this.scale.x(Date.parse(session.events[index].time));
+      if (x < 0 || x > this.scale.width) return undefined;
+      const title = `${reader.consumer ?? reader.connection_id}: ${what} #${session.events[index].seq}, ${clock.time(Date.parse(session.events[index].time))}`;
+      return h(`i.reader.${what}`, { title, style: { left: `${x}px` } });
+    })).filter(Boolean);
   }
 
   #make() {
@@ -242,6 +257,7 @@ export class TimelineView {
     row.fold.style.setProperty('visibility', span.children.length ? 'visible' : 'hidden');
     const isFolded = this.#folded.has(span);
     row.fold.classList.toggle('shut', isFolded);
+    row.id = `span-${index}`;
     put(row, 'aria-level', depth + 1);
     put(row, 'aria-expanded', span.children.length ? String(!isFolded) : undefined);
     put(row, 'aria-selected', String(span === this.selected));
@@ -267,7 +283,7 @@ export class TimelineView {
     const fitsAfter = box.x + box.width + 96 < scale.width;
     const isInside = !fitsAfter && box.width > 110;
     row.took.classList.toggle('inside', isInside);
-    const x = fitsAfter ? box.x + box.width : isInside ? box.x + box.width : box.x;
+    const x = fitsAfter || isInside ? Math.min(box.x + box.width, scale.width) : box.x;
     row.took.style.setProperty('transform', `translateX(${x}px)${fitsAfter ? '' : ' translateX(-100%)'}`);
   }
 

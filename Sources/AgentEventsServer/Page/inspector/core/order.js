@@ -11,6 +11,8 @@ export const TYPES = [
   'agent_resumed', 'agent_completed', 'agent_failed', 'agent_cancelled', 'custom',
 ];
 const THREAD_TYPES = new Set(['user_message', 'state_updated']);
+/** What the service logs before the end of a run, to close what is open. */
+const CLOSINGS = new Set(['message_completed', 'tool_completed', 'approval_resolved', 'agent_failed', 'agent_cancelled']);
 const ENDS = { agent_completed: 'completed', agent_failed: 'failed', agent_cancelled: 'cancelled' };
 const WHILE_PAUSED = new Set([
   'agent_resumed', 'tool_progress', 'tool_completed', 'approval_resolved', 'usage_reported', 'agent_failed', 'agent_cancelled',
@@ -56,7 +58,7 @@ export class Order {
   /** Checks an event, and takes it in any case, as far as that is possible. @returns {{code, message, legal}|undefined} */
   receive(event) {
     const { type, run_id: id } = event;
-    if (THREAD_TYPES.has(type)) return undefined;
+    if (THREAD_TYPES.has(type) || (type === 'custom' && id === undefined)) return undefined;
     if (id === undefined) return TYPES.includes(type) ? { code: 'event.missing_field', message: `${type} names no run`, legal: [] } : undefined;
     let run = this.runs.get(id);
     if (!run) {
@@ -65,11 +67,23 @@ export class Order {
         Object.assign(run, { state: 'running', agent: event.agent, isCut: true });
       }
     }
-    const fault = this.#check(run, event);
+    const fault = this.#suspected(run, event) ?? this.#check(run, event);
     if (fault) Object.assign(fault, { legal: this.legal(id), state: this.describe(id) });
     this.#apply(run, event);
     for (let each = run; each; each = each.parent) each.note(event.id);
     return fault;
+  }
+
+  /** A message that is completed while its run is paused is a fault, unless the run is being closed: then its end follows. */
+  #suspected(run, { type, data }) {
+    const suspect = run.suspect;
+    if (run.state === 'paused' && type === 'message_completed' && run.messages.has(data.message_id)) {
+      run.suspect ??= reject('paused', 'a message was completed while the run was paused, and the run did not end');
+    } else if (suspect && !CLOSINGS.has(type)) {
+      run.suspect = undefined;
+      return suspect;
+    }
+    return undefined;
   }
 
   #check(run, { type, data, agent }) {
@@ -86,7 +100,7 @@ export class Order {
       return reject('agent_mismatch', `the event names ${agent}, the run is one of ${run.agent}`);
     }
     if (run.state === 'queued') return this.#checkQueued(type, data);
-    if (run.state === 'paused' && !WHILE_PAUSED.has(type)) return reject('paused', `the run is paused and takes no ${type}`);
+    if (run.state === 'paused' && !WHILE_PAUSED.has(type) && !run.suspect) return reject('paused', `the run is paused and takes no ${type}`);
     return run.isCut ? undefined : this.#checkItems(run, type, data);
   }
 
