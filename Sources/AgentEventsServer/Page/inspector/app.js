@@ -28,6 +28,8 @@ export class App extends Moves {
   #isDue = false;
   #following;
   #timer;
+  #soon;
+  #drawn = 0;
 
   constructor() {
     super();
@@ -110,8 +112,18 @@ export class App extends Moves {
     requestAnimationFrame(() => this.#frame());
   };
 
+  /** For what comes by itself: thirty times in a second are enough. */
+  changedSoon = () => {
+    if (this.#isDue || this.#soon) return;
+    this.#soon = setTimeout(() => {
+      this.#soon = undefined;
+      this.changed();
+    }, Math.max(0, 33 - (performance.now() - this.#drawn)));
+  };
+
   #frame() {
     this.#isDue = false;
+    this.#drawn = performance.now();
     if (this.clock.origin !== (this.session?.spans.start ?? 0)) this.#setClock();
     this.#followLink();
     this.shell.render();
@@ -170,7 +182,7 @@ export class App extends Moves {
     session.isCaughtUp = false;
     this.service.follow(session, this.#following.signal, event => {
       if (event && session === this.session) this.shell.proof.breakpoint.met(event, session.events.length - 1);
-      this.changed();
+      this.changedSoon();
     });
     this.#loadThreads();
   }

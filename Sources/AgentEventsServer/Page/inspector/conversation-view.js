@@ -13,7 +13,7 @@ export class ConversationView {
   #limit = MANY;
   #stamp = '';
   #isFollowing = true;
-  #touched = 0;
+  #touched = -Infinity;
 
   constructor(app) {
     this.app = app;

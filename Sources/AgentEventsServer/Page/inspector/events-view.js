@@ -1,6 +1,7 @@
 /** All events as they are in the log, filtered and searched, with fragments joined to one row unless they are asked for. */
 import { duration } from './core/time.js';
 import { query } from './core/query.js';
+import { swiftTest } from './core/swift-test.js';
 import { kindOf, reveal, summary } from './core/words.js';
 import { copy, glyph, h, put, save, say } from './dom.js';
 import { Rows } from './rows.js';
@@ -156,7 +157,7 @@ export class EventsView {
       h('span.clip', {}, h('b', {}, `${events.length} events`), h('span.dim', {}, ` #${events[0].seq}–${events.at(-1).seq} · ${duration(Date.parse(events.at(-1).time) - Date.parse(events[0].time))}`)),
       h('button.quiet', { onClick: () => copy(text(), app.tell) }, 'Copy NDJSON'),
       h('button.quiet', { onClick: () => save(file, text()) }, 'Save'),
-      h('button.quiet', { title: 'Writes expectEvents(in:thread:) for the saved file', onClick: () => copy(`agent-events validate --as-test ${file}`, app.tell) }, 'Copy the command that makes a Swift test'),
+      h('button.quiet', { title: 'expectEvents for what happens in the range, as agent-events validate --as-test writes it', onClick: () => copy(swiftTest(events, stringify), app.tell) }, 'Copy Swift test'),
       h('button.quiet', { 'aria-label': 'Drop the range', onClick: () => app.set({ range: undefined }) }, '✕'));
   }
 

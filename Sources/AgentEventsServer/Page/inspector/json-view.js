@@ -4,6 +4,7 @@ import { h } from './dom.js';
 
 const TEXT = 2048;
 const MEMBERS = 100;
+const PIECE = 16_384;
 
 export function json(value, depth = 0) {
   if (value === null) return h('span.word', {}, 'null');
@@ -42,15 +43,15 @@ function text(value) {
   const element = h('span.text', {}, `"${reveal(value.slice(0, TEXT))}…`);
   const more = h('button.link', {
     onClick: () => {
-      // In pieces, so that a very long text does not hold the page up.
+      // In pieces that are laid out when they are seen, so that a very long text does not hold the page up.
       more.remove();
-      let at = TEXT;
+      let at = 0;
       const next = () => {
-        element.append(reveal(value.slice(at, at + 65_536)));
-        at += 65_536;
+        element.append(h('span.piece', {}, reveal(value.slice(at, at + PIECE))));
+        at += PIECE;
         if (at < value.length) requestAnimationFrame(next);
       };
-      element.textContent = `"${reveal(value.slice(0, TEXT))}`;
+      element.textContent = '';
       next();
     },
   }, `${size}, showing the first ${bytes(TEXT)} · all`);

@@ -9,7 +9,7 @@ export class Rows {
   #pool = [];
   #count = 0;
   #height = 26;
-  #scrolledAt = 0;
+  #scrolledAt = -Infinity;
   #isSampling = false;
   #first = 0;
   #last = 0;

@@ -98,7 +98,7 @@ export class Session {
   /** idle, queued, running, waiting, paused: of the thread as a whole. */
   get status() {
     const open = this.openRuns;
-    if (!open.length) return 'idle';
+    if (!open.length || this.file) return 'idle';
     const root = open[0];
     if (root.attribution.current.kind === 'person') return 'waiting';
     return root.status;

@@ -146,7 +146,7 @@ export class Shell {
     this[ui.lower].render();
     const faults = session.faults.length + session.lineFaults.length;
     say(this.tabs.querySelector('[data-name="events"] .count'), session.events.length.toLocaleString('en'));
-    say(this.tabs.querySelector('[data-name="proof"] .count'), faults ? `${faults} faults` : '');
+    say(this.tabs.querySelector('[data-name="proof"] .count'), faults ? `${faults} ${faults === 1 ? 'fault' : 'faults'}` : '');
   }
 
   #head() {

@@ -186,7 +186,7 @@ export class TimelineView {
     put(this.idle, 'aria-pressed', String(Boolean(ui.compress)));
     if (this.#gaps.length) say(this.idle, `${duration(whole)}, ${Math.round((idle / whole) * 1000) / 10} % idle · ${ui.compress ? 'compressed' : 'compress'}`);
     put(this.fit, 'disabled', ui.view.from === 0 && ui.view.to === 1);
-    const below = !this.list.isFollowing && session.openRuns.length > 0;
+    const below = session.isLive && !this.list.isFollowing && session.openRuns.length > 0;
     put(this.more, 'hidden', !below);
     if (below) say(this.more, '↓ follow');
   }
@@ -283,7 +283,7 @@ export class TimelineView {
     const fitsAfter = box.x + box.width + 96 < scale.width;
     const isInside = !fitsAfter && box.width > 110;
     row.took.classList.toggle('inside', isInside);
-    const x = fitsAfter || isInside ? Math.min(box.x + box.width, scale.width) : box.x;
+    const x = fitsAfter ? box.x + box.width : isInside ? Math.min(box.x + box.width, scale.width) - 8 : box.x;
     row.took.style.setProperty('transform', `translateX(${x}px)${fitsAfter ? '' : ' translateX(-100%)'}`);
   }
 

@@ -93,7 +93,7 @@ export function bytes(count) {
 /** The title of a span's row, and what stands dimmed beside it. */
 export function titleOf(span) {
   switch (span.kind) {
-    case 'run': return [span.name, span.startEvent ? brief(span.startEvent.data.input, 60) : ''];
+    case 'run': return [span.name, brief((span.startEvent ?? span.event).data.input, 60)];
     case 'tool': return [span.name, brief(span.event?.data.arguments, 60)];
     case 'message': return ['message', oneLine(span.text ?? '', 60)];
     case 'thought': return ['thinking', oneLine(span.text ?? '', 60)];
