@@ -1,6 +1,6 @@
 # Build, run and check. `make` alone lists what there is.
 
-.PHONY: help run test soak mutations simulate-coverage bench lint format docs clean
+.PHONY: help run test browser soak mutations simulate-coverage bench lint format docs screenshots clean
 
 python := .build/venv/bin/python
 step := .ci/step
@@ -17,6 +17,8 @@ third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_ru
     webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts operating \
     tls listening deployment tokens abuse isolation timing deletion backups traces heads \
     goodbye server_sent_events
+# Scripts that drive a browser.
+browsed := examples hostile_page inspector_page inspector_live
 # Scripts that run beside each other: they measure nothing, and leave most of the machine to each other.
 beside := pipelined bad_input field_drafts crash full_disk deletion heads demo_run taking_part commands \
     command_input command_crashes restarts tokens tail_client histories webhook_receiver outside_runs pipes \
@@ -32,6 +34,7 @@ soaked := every_cut kill_under_load slow_among_fast herd no_ghosts abuse isolati
 help:
 	@echo 'make run      build the service and start it with the demo agent (arguments: make run arguments="--port 9000")'
 	@echo 'make test     set up, lint, build, and run every check there is'
+	@echo 'make browser  set up a browser, and run the checks of the pages in it'
 	@echo 'make soak     build for speed, simulate for ten minutes, and run the long forms of the checks under faults and'
 	@echo '              load: half an hour at most, and the builds'
 	@echo 'make mutations'
@@ -43,6 +46,8 @@ help:
 	@echo 'make lint     check the format of the Swift files'
 	@echo 'make format   format the Swift files'
 	@echo 'make docs     write the documentation to .docs'
+	@echo 'make screenshots'
+	@echo '              write pictures of the inspector to .build/screenshots, and those of the README'
 	@echo 'make clean    remove what was built (not the data)'
 
 run: .build/setup/build
@@ -70,10 +75,7 @@ test: .build/setup/checks
 	@$(step) 'simulation, bugs' $(python) Tests/Mutations/mutations.py --self-test
 	@$(step) 'swift tests' $(as_usual) .ci/swift-tests
 	@$(step) 'JavaScript' $(as_usual) .ci/javascript
-	@$(step) 'browser self-test' $(as_usual) $(python) Tests/Browser/examples.py --self-test
-	@$(step) 'browser' $(as_usual) $(python) Tests/Browser/examples.py
-	@$(step) 'third-party self-tests' sh -c \
-	    'for script in $(third_party); do $(as_usual) $(python) Tests/ThirdParty/$$script.py --self-test || exit 1; done'
+	@$(step) 'third-party self-tests' $(as_usual) .ci/self-tests $(python) $(third_party)
 	@$(step) 'RFC 6455' $(as_usual) $(python) Tests/ThirdParty/rfc6455.py
 	@$(step) 'HTTP in the field' $(as_usual) $(python) Tests/ThirdParty/http_field.py
 	@$(step) 'many threads' $(as_usual) $(python) Tests/ThirdParty/many_threads.py
@@ -87,6 +89,16 @@ test: .build/setup/checks
 	@$(step) 'goodbye' $(as_usual) $(python) Tests/ThirdParty/goodbye.py
 	@$(step) 'no ghosts' $(as_usual) $(python) Tests/ThirdParty/no_ghosts.py
 	@$(as_usual) .ci/lanes $(python) $(beside)
+	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
+
+# The pages of the service in Chromium.
+browser: .build/setup/browser
+	@rm -f .build/logs/passed
+	@$(step) build swift build --product agent-events
+	@for script in $(browsed); do \
+	    $(step) "$$script, self-test" $(as_usual) $(python) Tests/Browser/$$script.py --self-test || exit 1; \
+	    $(step) "$$script" $(as_usual) $(python) Tests/Browser/$$script.py || exit 1; \
+	done
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
 
 # Ten minutes for the simulation, a quarter of an hour for the fuzzing beside it, and two minutes for each of the others at
@@ -127,6 +139,11 @@ format:
 docs: .build/setup/build
 	@.ci/docs $(documented)
 
+screenshots: .build/setup/browser
+	@swift build --product agent-events
+	@$(as_usual) $(python) Tests/Browser/screenshots.py .build/screenshots \
+	    --readme Sources/AgentEventsServer/AgentEventsServer.docc/Resources
+
 clean:
 	@rm -rf .build .docs
 
@@ -140,4 +157,9 @@ clean:
 	@python3 -m venv .build/venv
 	@$(python) -m pip install --quiet --disable-pip-version-check --requirement Tests/requirements.txt
 	@echo "set-up: Python packages in .build/venv"
+	@touch $@
+
+.build/setup/browser: .build/setup/checks Tests/Browser/requirements.txt
+	@.ci/setup browser
+	@$(python) -m pip install --quiet --disable-pip-version-check --requirement Tests/Browser/requirements.txt
 	@touch $@

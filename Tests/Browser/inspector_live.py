@@ -296,6 +296,51 @@ def restart(stage):
             second.stop()
 
 
+def diverged(stage):
+    """A log that goes on from an older copy: what was seen and is gone is told, and nothing takes its place."""
+    import shutil
+
+    from service import DataFolder, Service
+
+    binary = stage.service.process.args[0]
+
+    def on(folder):
+        service = Service(binary, folder).wait_until_listening()
+        stage.service, stage.server.service_port = service, service.port
+        stage.server.cut(False)
+        return service
+
+    with DataFolder() as folder, DataFolder() as copy:
+        service = on(folder / "log")
+        begin(stage, "t_gone", executing())
+        service.stop()
+        shutil.copytree(folder / "log", copy / "log")
+        service = on(folder / "log")
+        lost = stage.emit("t_gone", completed(), executing("c_2"), completed("c_2"))
+        page = stage.thread("t_gone")
+        head(page, 6)
+        stage.server.cut()
+        service.kill()
+        service = on(copy / "log")
+        try:
+            stage.emit("t_gone", completed(status="failed"))
+            page.wait_for_function("() => inspector.session.events.length === 4 && inspector.session.isCaughtUp")
+            page.locator(".banner:visible").wait_for()
+            banner = page.locator(".banner").inner_text()
+            expect("3 events" in banner and "lost" in banner, f"what was lost is not told: {banner!r}")
+            shown = page.evaluate("inspector.session.events.map(event => event.id)")
+            logged = [json.loads(raw)["id"] for raw in service.pages("t_gone")[0]]
+            expect(shown == logged, f"the page has {shown}, the log {logged}")
+            for fresh in (page, stage.page()):
+                fresh.evaluate("link => { location.hash = link }", f"#t_gone@{lost[0]}")
+                fresh.wait_for_function("() => document.querySelector('.banner').textContent.includes('diverged after')")
+                settle(fresh, 6)
+                expect(fresh.evaluate("inspector.selected === undefined"), "another event is shown in the place of the lost one")
+        finally:
+            stage.server.cut()
+            service.stop()
+
+
 def offline(stage):
     begin(stage, "t_offline")
     page = stage.thread("t_offline")
@@ -436,7 +481,7 @@ def refused_stores(stage):
 
 CHECKS = {
     "32 long answer": long_answer, "36 growing bars": growing, "38 clocks": clocks, "39 links": links, "40 still": still, "42 reload": reload,
-    "47 said": said, "commands": commands, "breakpoint": breakpoint_exact, "same as the service": same_as_service, "restart": restart,
+    "47 said": said, "commands": commands, "breakpoint": breakpoint_exact, "same as the service": same_as_service, "restart": restart, "39 diverged": diverged,
     "tabs": tabs, "31 no growth": no_growth, "sign in": sign_in, "offline": offline, "threads list": threads_list, "refused stores": refused_stores,
 }
 
@@ -458,6 +503,8 @@ BROKEN = [
     ("a form that is not sent", "the answer is", broken("form.js", "await answer(decision, decision === 'approved' && fields.length ? values : undefined);", "await answer(decision, { reason: 'old' });"), commands),
     ("a stop that comes too late", "it stopped at", broken("breakpoint.js", "      app.select(index, {});\n      app.moveTo(index);\n      say(status, `Stopped at #${event.seq}", "      app.select(index + 1, {});\n      app.moveTo(index - 1);\n      say(status, `Stopped at #${event.seq}"), breakpoint_exact),
     ("another state than the service's", "the states differ", {"agent-events.js": ("s.messages[before ? index : s.messages.length] = { message_id, role, text: whole,", "s.messages[before ? index : s.messages.length] = { message_id, role, text: `${whole} `,")}, same_as_service),
+    ("what was lost is forgotten", "not told", broken("session.js", "if (this.history.length) this.previous = { history: this.history, reason };", ""), diverged),
+    ("a history that is not read again", "Timeout", broken("session.js", "    this.clear();\n  }\n\n  /** The events that were seen", "  }\n\n  /** The events that were seen"), diverged),
     ("a list that is never asked for", "Timeout", broken("app.js", "const page = this.hasNoList ? undefined : await", "const page = true ? undefined : await"), threads_list),
     ("events that come twice after a restart", "the page has", broken("session.js", "if (this.history.indexOf(event.id) >= 0 && this.isLive) return;", "if (event.type === 'tool_completed') this.history.append({ ...event });"), restart),
 ]

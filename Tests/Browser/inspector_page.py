@@ -60,6 +60,9 @@ def very_many_events(stage):
     settle(page)
     expect(max(rows_of(page)) < 60, f"{rows_of(page)} rows are mounted")
     expect("#99999" in page.locator(".event-side .head").inner_text(), "the last but one event is not shown")
+    megabytes = page.evaluate("performance.memory.usedJSHeapSize / 1e6")
+    expect(megabytes < 400, f"{megabytes:.0f} MB are used")
+    return f"{megabytes:.0f} MB"
 
 
 def fling(stage):

@@ -6,6 +6,7 @@
 """
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from browser import Stage, chromium, draft, expect, settle, show
 
 WIDTHS = {390: 844, 1280: 800, 2560: 1440}
 THEMES = ("light", "dark")
+# Those of the README, and their names there.
+README = {("timeline", "light"), ("waiting", "dark"), ("order", "dark"), ("event", "light")}
+README_SIZE = (1440, 900)
 
 
 def welcome(stage, page):
@@ -51,7 +55,7 @@ def live(stage, page):
 
 
 def waiting(stage, page):
-    thread = f"t_backups_{stage.server.port}"
+    thread = f"t_backups_{page.viewport_size['width']}_{page.evaluate('document.documentElement.dataset.theme')}"
     schema = {"type": "object", "properties": {"reason": {"type": "string", "title": "Reason", "maxLength": 80}, "keep": {"type": "integer", "title": "Keep the newest", "minimum": 0, "maximum": 3}}, "required": ["reason"]}
     stage.emit(thread, draft("user_message", {"message_id": "m_1", "user_id": "local", "text": "Please delete the old backups."}), draft("agent_started", {"input": "delete old backups"}, "r_1", "janitor"))
     page.wait_for_timeout(300)
@@ -84,6 +88,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default="")
+    parser.add_argument("--readme", type=Path, help="the folder for copies of those in the README")
     parser.add_argument("--width", type=int, help="one of the widths alone")
     add_binary_option(parser)
     options = parser.parse_args()
@@ -93,10 +98,14 @@ def main():
         for name, draw in VIEWS.items():
             if options.only not in name:
                 continue
-            for width, height in WIDTHS.items():
-                if options.width and width != options.width:
+            sizes = [*WIDTHS.items(), README_SIZE]
+            for width, height in sizes:
+                if (options.width and width != options.width) or (width == README_SIZE[0] and not options.readme):
                     continue
                 for theme in THEMES:
+                    is_readme = width == README_SIZE[0]
+                    if is_readme and (name, theme) not in README:
+                        continue
                     with Stage(browser, service) as stage:
                         is_small = width < 1000
                         page = stage.page(width=width, height=height, color_scheme=theme, is_mobile=is_small, has_touch=is_small)
@@ -105,6 +114,8 @@ def main():
                         page.screenshot(path=options.folder / f"{name}-{width}-{theme}.png")
                         expect(not page.faults, f"{name}: {page.faults}")
                         count += 1
+                        if is_readme:
+                            shutil.copy(options.folder / f"{name}-{width}-{theme}.png", options.readme / f"inspector-{name}.png")
     print(f"{count} pictures in {options.folder}")
     return 0
 

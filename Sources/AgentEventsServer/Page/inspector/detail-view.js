@@ -52,7 +52,7 @@ export class DetailView {
 
   #fault() {
     const { session, selected } = this.app;
-    const parts = session.faults.filter(fault => fault.index === selected).map(fault => h('div.fault-card', {},
+    const parts = (session.faultsAt.get(selected) ?? []).map(fault => h('div.fault-card', {},
       h('b', {}, fault.code), ` ${reveal(fault.message)}. `, h('span.dim', {}, fault.legal.length ? `Legal here: ${fault.legal.join(', ')}.` : '')));
     if (session.spans.repaired.has(selected)) {
       parts.push(h('div.fault-card', {}, h('b', {}, 'Written by the repair'), ' after the process of the run had ended: not the agent said this, the service closed what was open.'));

@@ -204,7 +204,7 @@ export class EventsView {
     row.classList.toggle('picked', isPicked);
     row.classList.toggle('later', first > app.cursor);
     row.classList.toggle('repaired', session.spans.repaired.has(first));
-    row.classList.toggle('fault', session.faults.some(fault => fault.index >= first && fault.index <= last));
+    row.classList.toggle('fault', session.faults.length > 0 && (session.faultsAt.has(first) || session.faultsAt.has(last)));
     const { range } = app.ui;
     row.classList.toggle('ranged', Boolean(range && first >= range[0] && first <= range[1]));
     const stretch = first > 0 && session.history.generations.find(each => each.index === first);

@@ -30,21 +30,26 @@ export class Session {
     this.asOf = new AsOf(this.history, Fold);
     this.order = undefined;
     this.faults = [];
+    this.faultsAt.clear();
     this.version++;
   }
 
   /** The log is another one than before, or its beginning is gone: all is read again, and what was known before is kept beside it. */
   reset(reason) {
     if (this.history.length) this.previous = { history: this.history, reason };
+    this.#lost = undefined;
     this.clear();
   }
 
   /** The events that were seen and that the log does not have any longer, once it was read again. */
   get lost() {
     if (!this.previous || !this.isCaughtUp) return [];
-    return this.previous.history.events.filter(event => this.history.indexOf(event.id) < 0
-      && Number(event.seq) >= this.history.proof.from);
+    const { history } = this;
+    this.#lost ??= this.previous.history.events.filter(event => history.indexOf(event.id) < 0 && Number(event.seq) >= history.proof.from);
+    return this.#lost;
   }
+
+  #lost;
 
   get isLive() { return this.file === undefined; }
   get events() { return this.history.events; }
@@ -54,16 +59,24 @@ export class Session {
     const index = this.history.append(event);
     this.order ??= new Order({ isWhole: this.history.proof.begins_at_start });
     const fault = this.order.receive(event);
-    if (fault) this.faults.push({ index, ...fault });
+    if (fault) this.#found({ index, ...fault });
     this.spans.apply(event, index);
     this.asOf.apply(event, index);
     this.version++;
   }
 
+  faultsAt = new Map();
+
+  #found(fault) {
+    this.faults.push(fault);
+    if (!this.faultsAt.has(fault.index)) this.faultsAt.set(fault.index, []);
+    this.faultsAt.get(fault.index).push(fault);
+  }
+
   /** The end of a recording: runs of which the end is missing. */
   finish() {
     for (const run of this.openRuns.filter(({ isCut }) => !isCut)) {
-      this.faults.push({ index: run.first, code: 'run.unended', message: `the run ${run.id} starts here and has no end`, legal: ['agent_completed', 'agent_failed', 'agent_cancelled'] });
+      this.#found({ index: run.first, code: 'run.unended', message: `the run ${run.id} starts here and has no end`, legal: ['agent_completed', 'agent_failed', 'agent_cancelled'] });
     }
   }
 
@@ -87,7 +100,7 @@ export class Session {
 
   /** The runs that are open, those without a parent first. */
   get openRuns() {
-    return [...this.spans.runs.values()].filter(run => run.isOpen).sort((one, other) => one.depth - other.depth);
+    return [...this.spans.openRuns].sort((one, other) => one.depth - other.depth);
   }
 
   get longestRun() {

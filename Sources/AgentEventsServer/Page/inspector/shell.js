@@ -49,8 +49,8 @@ export class Shell {
     this.state = h('span.tag');
     this.proofLink = h('button.quiet.small.clip.wide-only', { title: 'How this is proved (3)', onClick: () => app.set({ lower: 'proof', pane: 'lower' }) });
     this.head = h('button.plain', { hidden: true, onClick: () => app.toHead(), title: 'Back to the head (L)' }, 'Live');
-    this.zones = h('div.segments', { role: 'radiogroup', 'aria-label': 'Time zone' }, ZONES.map(zone =>
-      h('button', { role: 'radio', 'data-zone': zone, title: `${zone} times everywhere (Z)`, onClick: () => app.set({ zone }) }, ZONE_WORDS[zone])));
+    this.zones = h('div.segments', { role: 'group', 'aria-label': 'Time zone' }, ZONES.map(zone =>
+      h('button', { 'data-zone': zone, title: `${zone} times everywhere (Z)`, onClick: () => app.set({ zone }) }, ZONE_WORDS[zone])));
     this.tabs = h('div.tabs', { role: 'tablist', 'aria-label': 'Views' }, Object.entries(LOWER).map(([name, title]) =>
       h('button', { role: 'tab', 'data-name': name, id: `tab-${name}`, 'aria-controls': `panel-${name}`, onClick: () => app.set({ lower: name }) }, title, h('span.count'))));
     this.tabs.addEventListener('keydown', event => this.#moveTab(event));
@@ -125,7 +125,7 @@ export class Shell {
     else delete this.element.dataset.event;
     for (const part of [this.upper, this.lower, this.splitter, this.state, this.proofLink]) part.hidden = !has;
     for (const button of this.tabbar.children) put(button, 'aria-current', button.dataset.pane === this.element.dataset.pane ? 'true' : undefined);
-    for (const button of this.zones.children) put(button, 'aria-checked', String(button.dataset.zone === ui.zone));
+    for (const button of this.zones.children) put(button, 'aria-pressed', String(button.dataset.zone === ui.zone));
     this.welcome.render();
     this.#head();
     this.#banner();

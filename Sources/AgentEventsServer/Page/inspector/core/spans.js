@@ -23,6 +23,7 @@ export class Span {
 export class Spans {
   roots = [];
   runs = new Map();
+  openRuns = new Set();
   all = [];
   /** What people see, in its order: spans other than runs and queues, and `{kind: 'end', run, first}`. */
   story = [];
@@ -105,6 +106,7 @@ export class Spans {
       parentRun.childRuns.add(run);
     }
     this.runs.set(id, run);
+    this.openRuns.add(run);
     return this.#add(run);
   }
 
@@ -232,6 +234,7 @@ export class Spans {
     }
     run.parentRun?.childRuns.delete(run);
     Object.assign(run, { end: time, status: isLost ? 'lost' : ENDS[event.type], endEvent: event });
+    this.openRuns.delete(run);
     run.attribution.finish(time);
     this.story.push({ kind: 'end', run, first: index, last: index, event });
     if (isLost) this.#repair(event, index, time, run);
