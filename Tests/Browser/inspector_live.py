@@ -296,6 +296,38 @@ def restart(stage):
             second.stop()
 
 
+def order_as_service(stage):
+    """What the page says may come next is what the service says when it refuses an event."""
+    thread = "t_order"
+    stage.emit(thread, draft("agent_started", {"input": "x"}, "r_0", "guide"), ended("r_0"))
+    page = stage.thread(thread)
+    request = draft("approval_requested", {"approval_id": "a_1", "call_id": "c_1", "prompt": "?"}, "r_1")
+    steps = [
+        ("not started", [], executing()),
+        ("running", [draft("agent_started", {"input": "x"}, "r_1", "guide")], draft("agent_resumed", {}, "r_1")),
+        ("a call", [executing()], ended()),
+        ("a request", [request], ended()),
+        ("a message and a child", [draft("message_delta", {"message_id": "m", "text": "x"}, "r_1"), draft("agent_started", {"parent_run_id": "r_1"}, "r_2", "child")], ended()),
+        ("paused", [draft("agent_paused", {}, "r_2"), draft("agent_paused", {}, "r_1")], draft("custom", {"name": "a.b", "value": 1}, "r_1")),
+        ("ended", [draft("agent_cancelled", {}, "r_1")], draft("agent_progress", {}, "r_1")),
+    ]
+    count = 2
+    for name, events, refused in steps:
+        if events:
+            stage.emit(thread, *events)
+        logged = len(stage.service.pages(thread)[0])
+        head(page, logged)
+        answer = stage.service.request("POST", f"/v1/threads/{thread}/events?user_id=local", json.dumps(refused), {"Content-Type": "application/json"})
+        expect(answer.status == 409, f"{name}: the check needs a refusal, and it is {answer}")
+        error = answer.json()["error"]
+        legal, refusal = page.evaluate("([run, type]) => { const order = inspector.session.orderAt(inspector.cursor); return [order.legal(run), order.refusal(run, type)]; }", ["r_1", refused["type"]])
+        expect(sorted(legal) == sorted(error["legal"]), f"{name}: the page allows {sorted(set(legal) ^ set(error['legal']))} otherwise than the service")
+        expect(refusal == error["code"], f"{name}: {refused['type']} is refused as {error['code']}, and the page says {refusal}")
+        expect(page.evaluate("inspector.session.faults.length") == 0, f"{name}: the page finds faults in what the service logged")
+        count = logged
+    return f"{len(steps)} states, {count} events"
+
+
 def diverged(stage):
     """A log that goes on from an older copy: what was seen and is gone is told, and nothing takes its place."""
     import shutil
@@ -481,7 +513,7 @@ def refused_stores(stage):
 
 CHECKS = {
     "32 long answer": long_answer, "36 growing bars": growing, "38 clocks": clocks, "39 links": links, "40 still": still, "42 reload": reload,
-    "47 said": said, "commands": commands, "breakpoint": breakpoint_exact, "same as the service": same_as_service, "restart": restart, "39 diverged": diverged,
+    "47 said": said, "commands": commands, "breakpoint": breakpoint_exact, "same as the service": same_as_service, "order as the service": order_as_service, "restart": restart, "39 diverged": diverged,
     "tabs": tabs, "31 no growth": no_growth, "sign in": sign_in, "offline": offline, "threads list": threads_list, "refused stores": refused_stores,
 }
 
@@ -503,6 +535,7 @@ BROKEN = [
     ("a form that is not sent", "the answer is", broken("form.js", "await answer(decision, decision === 'approved' && fields.length ? values : undefined);", "await answer(decision, { reason: 'old' });"), commands),
     ("a stop that comes too late", "it stopped at", broken("breakpoint.js", "      app.select(index, {});\n      app.moveTo(index);\n      say(status, `Stopped at #${event.seq}", "      app.select(index + 1, {});\n      app.moveTo(index - 1);\n      say(status, `Stopped at #${event.seq}"), breakpoint_exact),
     ("another state than the service's", "the states differ", {"agent-events.js": ("s.messages[before ? index : s.messages.length] = { message_id, role, text: whole,", "s.messages[before ? index : s.messages.length] = { message_id, role, text: `${whole} `,")}, same_as_service),
+    ("an order of its own", "otherwise than", broken("core/order.js", "      case 'agent_completed': return !run.isOpen;", "      case 'agent_completed': return true;"), order_as_service),
     ("what was lost is forgotten", "not told", broken("session.js", "if (this.history.length) this.previous = { history: this.history, reason };", ""), diverged),
     ("a history that is not read again", "Timeout", broken("session.js", "    this.clear();\n  }\n\n  /** The events that were seen", "  }\n\n  /** The events that were seen"), diverged),
     ("a list that is never asked for", "Timeout", broken("app.js", "const page = this.hasNoList ? undefined : await", "const page = true ? undefined : await"), threads_list),

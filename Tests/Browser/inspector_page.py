@@ -159,6 +159,7 @@ def as_of(stage):
     """All views at one moment."""
     r = Recorder()
     run_of_calls(r, 1)
+    run_of_calls(r, 2, calls=1)
     page = stage.recording(r.text)
     index = next(number for number, event in enumerate(r.events) if event["type"] == "message_delta") + 4
     page.evaluate("index => { inspector.set({ lower: 'order' }); inspector.moveTo(index) }", index)
@@ -166,6 +167,12 @@ def as_of(stage):
     bubble = page.locator(".talk .bubble").last.inner_text()
     expect(bubble.split() == [f"word{each}" for each in range(5)], f"the conversation is not as of the cursor: {bubble!r}")
     expect("is running" in page.locator(".order").inner_text(), "the diagram is not as of the cursor")
+    for at in range(0, len(r.events), 5):
+        page.evaluate("at => inspector.moveTo(at)", at)
+        settle(page, 3)
+        shown, folded = page.evaluate("[[...document.querySelectorAll('.talk .bubble')].map(each => each.textContent), inspector.session.asOf.at(inspector.cursor).messages.map(message => message.text)]")
+        expect(shown == folded, f"at event {at + 1} users see {folded}, and the page shows {shown}")
+    page.evaluate("index => inspector.moveTo(index)", index)
     page.evaluate("inspector.set({ lower: 'proof' })")
     settle(page)
     expect("=" in page.locator(".proof .card").nth(1).inner_text() and page.locator(".proof .card").nth(1).locator(".yes-mark").count() == 1, "the state is not proved")

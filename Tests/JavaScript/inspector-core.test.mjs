@@ -1,5 +1,6 @@
 /** The pure parts of the inspector. Numbers are those of the pitfalls in the design (FRONTEND, section d). */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { Fold, parse, stringify } from '../../Sources/AgentEventsServer/Page/agent-events.js';
 import { AsOf, canonical } from '../../Sources/AgentEventsServer/Page/inspector/core/as-of.js';
@@ -11,6 +12,7 @@ import { Order } from '../../Sources/AgentEventsServer/Page/inspector/core/order
 import { query } from '../../Sources/AgentEventsServer/Page/inspector/core/query.js';
 import { Scale, panned, visibleRows, zoomed } from '../../Sources/AgentEventsServer/Page/inspector/core/scale.js';
 import { Spans, idleGaps } from '../../Sources/AgentEventsServer/Page/inspector/core/spans.js';
+import { summary } from '../../Sources/AgentEventsServer/Page/inspector/core/words.js';
 import { Clock, duration } from '../../Sources/AgentEventsServer/Page/inspector/core/time.js';
 import { Recorder, long, refund } from './support/sample-history.mjs';
 
@@ -190,6 +192,28 @@ describe('where the time went', () => {
     assert.equal(sum(last + 3_600_000) - sum(last), 3_600_000);
     const ended = spansOf(events).runs.get('r_again');
     assert.deepEqual(ended.attribution.totals(last + 3_600_000), ended.attribution.totals());
+  });
+});
+
+describe('histories that keep no order', () => {
+  const lines = readFileSync(new URL('goldens/histories.ndjson', import.meta.url), 'utf8').split('\n').filter(Boolean);
+
+  test('are shown as far as they go: nothing is thrown, and times add up', () => {
+    assert.equal(lines.length, 40);
+    for (const line of lines) {
+      const { events } = parse(line);
+      const spans = spansOf(events);
+      faultsOf(events);
+      const last = Date.parse(events.at(-1)?.time ?? 0);
+      for (const run of spans.runs.values()) {
+        const slices = run.attribution.upTo(last);
+        slices.forEach((slice, index) => assert.ok(slice.to > slice.from && (index === 0 || slice.from === slices[index - 1].to)));
+      }
+      assert.equal(spans.rows().length, spans.all.length);
+      assert.ok(spans.story.every((item, index) => index === 0 || item.first >= spans.story[index - 1].first));
+      idleGaps(spans);
+      for (const event of events) assert.equal(typeof summary(event), 'string');
+    }
   });
 });
 
