@@ -112,13 +112,13 @@ export class App extends Moves {
     requestAnimationFrame(() => this.#frame());
   };
 
-  /** For what comes by itself: thirty times in a second are enough. */
+  /** For what comes by itself: thirty times in a second are enough, and few while a thread is read. */
   changedSoon = () => {
     if (this.#isDue || this.#soon) return;
     this.#soon = setTimeout(() => {
       this.#soon = undefined;
       this.changed();
-    }, Math.max(0, 33 - (performance.now() - this.#drawn)));
+    }, Math.max(0, (this.session?.isCaughtUp ? 33 : 400) - (performance.now() - this.#drawn)));
   };
 
   #frame() {
