@@ -536,7 +536,7 @@ BROKEN = [
     ("a stop that comes too late", "it stopped at", broken("breakpoint.js", "      app.select(index, {});\n      app.moveTo(index);\n      say(status, `Stopped at #${event.seq}", "      app.select(index + 1, {});\n      app.moveTo(index - 1);\n      say(status, `Stopped at #${event.seq}"), breakpoint_exact),
     ("another state than the service's", "the states differ", {"agent-events.js": ("s.messages[before ? index : s.messages.length] = { message_id, role, text: whole,", "s.messages[before ? index : s.messages.length] = { message_id, role, text: `${whole} `,")}, same_as_service),
     ("an order of its own", "otherwise than", broken("core/order.js", "      case 'agent_completed': return !run.isOpen;", "      case 'agent_completed': return true;"), order_as_service),
-    ("what was lost is forgotten", "not told", broken("session.js", "if (this.history.length) this.previous = { history: this.history, reason };", ""), diverged),
+    ("what was lost is forgotten", "Timeout", broken("session.js", "if (this.history.length) this.previous = { history: this.history, reason };", ""), diverged),
     ("a history that is not read again", "Timeout", broken("session.js", "    this.clear();\n  }\n\n  /** The events that were seen", "  }\n\n  /** The events that were seen"), diverged),
     ("a list that is never asked for", "Timeout", broken("app.js", "const page = this.hasNoList ? undefined : await", "const page = true ? undefined : await"), threads_list),
     ("events that come twice after a restart", "the page has", broken("session.js", "if (this.history.indexOf(event.id) >= 0 && this.isLive) return;", "if (event.type === 'tool_completed') this.history.append({ ...event });"), restart),

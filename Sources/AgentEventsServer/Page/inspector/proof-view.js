@@ -9,6 +9,7 @@ import { breakpointCard } from './breakpoint.js';
 import { ReplayCard } from './replay-view.js';
 
 const HOW = { first: 'from the first event', resumed: 'resumed where it was', snapshot: 'from a snapshot', reset: 'begun again, the history was another one' };
+const counted = (count, word) => `${count} ${word}${count === 1 ? '' : 's'}`;
 const mark = holds => h(holds ? 'span.yes-mark' : 'span.no-mark', { role: 'img', 'aria-label': holds ? 'holds' : 'does not hold' }, holds ? '✓' : '✕');
 
 export class ProofView {
@@ -117,7 +118,7 @@ export class ProofView {
     });
     if (lost.length) items.push(h('li', {}, h('b', {}, `${lost.length} events that were seen are not in the log any longer: `), h('span.mono', {}, `${lost[0].id} … ${lost.at(-1).id}`)));
     this.crashes.replaceChildren(h('h2', {}, 'Restarts and crashes'),
-      h('p.big', {}, items.length ? `${generations.length} ${generations.length === 1 ? 'generation' : 'generations'}, ${breaks.filter(({ kind }) => kind === 'repair').length} repaired runs` : 'none in this thread'),
+      h('p.big', {}, items.length ? `${counted(generations.length, 'generation')}, ${counted(breaks.filter(({ kind }) => kind === 'repair').length, 'repaired run')}` : 'none in this thread'),
       h('ul', {}, items), h('p', {}, generations.length ? `Written in generation ${generations.map(({ generation }) => generation).slice(-3).join(', ')}.` : ''));
   }
 
