@@ -108,18 +108,27 @@ describe('order', () => {
     ['no start', 'order.not_started', list => list.toSpliced(at('agent_started'), 1)],
     ['two starts', 'order.already_started', list => list.toSpliced(3, 0, list[1])],
     ['a call that was not opened', 'order.call_not_open', list => list.toSpliced(at('tool_executing'), 1)],
-    ['a call that is open twice', 'order.call_reused', list => list.toSpliced(at('tool_executing'), 0, list[at('tool_executing')])],
+    ['a call that is open twice', 'order.call_reused', list => list.toSpliced(at('tool_executing'), 0,
+      list[at('tool_executing')])],
     ['an end too much', 'order.already_ended', list => [...list, list.at(-1)]],
-    ['a completion with an open call', 'order.work_open', list => list.filter(event => !(event.type === 'tool_completed' && event.data.call_id === 'c_2' && event.run_id === 'r_desk'))],
-    ['a fragment after the message', 'order.message_closed', list => list.toSpliced(list.findLastIndex(event => event.type === 'message_completed') + 1, 0, list.findLast(event => event.type === 'message_delta'))],
-    ['work while paused', 'order.paused', list => list.toSpliced(at('agent_paused') + 1, 0, list[at('tool_executing', event => event.run_id === 'r_shop')])],
+    ['a completion with an open call', 'order.work_open', list => list.filter(event => !(event.type === 'tool_completed'
+      && event.data.call_id === 'c_2' && event.run_id === 'r_desk'))],
+    ['a fragment after the message', 'order.message_closed',
+      list => list.toSpliced(list.findLastIndex(event => event.type === 'message_completed') + 1, 0,
+      list.findLast(event => event.type === 'message_delta'))],
+    ['work while paused', 'order.paused', list => list.toSpliced(at('agent_paused') + 1, 0,
+      list[at('tool_executing', event => event.run_id === 'r_shop')])],
     ['a message that is completed while paused', 'order.paused', list => list.toSpliced(at('agent_paused') + 1, 0,
       { ...list[at('message_delta', event => event.run_id === 'r_shop')], data: { message_id: 'm_x', text: '' } })],
     ['a resumption of what runs', 'order.not_paused', list => list.toSpliced(at('agent_paused'), 1)],
-    ['another agent', 'order.agent_mismatch', list => list.map((event, index) => (index === 4 ? { ...event, agent: 'other' } : event))],
+    ['another agent', 'order.agent_mismatch', list => list.map((event,
+      index) => (index === 4 ? { ...event, agent: 'other' } : event))],
     ['an answer to nothing', 'order.approval_not_open', list => list.toSpliced(at('approval_requested'), 1)],
-    ['a request twice', 'order.approval_reused', list => list.toSpliced(at('approval_resolved') + 1, 0, list[at('approval_requested')])],
-    ['a child of what has not started', 'order.parent_not_open', list => list.map(event => (event.run_id === 'r_refunds' && event.type === 'agent_started' ? { ...event, data: { parent_run_id: 'r_x' } } : event))],
+    ['a request twice', 'order.approval_reused', list => list.toSpliced(at('approval_resolved') + 1, 0,
+      list[at('approval_requested')])],
+    ['a child of what has not started', 'order.parent_not_open',
+      list => list.map(event => (event.run_id === 'r_refunds' && event.type === 'agent_started'
+      ? { ...event, data: { parent_run_id: 'r_x' } } : event))],
   ]) {
     test(`${name} breaks ${code}`, () => assert.equal(faultsOf(change(events))[0], code));
   }
@@ -160,7 +169,8 @@ describe('where the time went', () => {
       for (const run of spansOf(events).runs.values()) {
         const whole = (run.end ?? Date.parse(events.at(-1).time)) - run.start;
         const slices = run.attribution.slices;
-        assert.equal(slices.reduce((sum, { from, to }) => sum + to - from, 0), run.isOpen ? slices.at(-1)?.to - run.start : whole);
+        assert.equal(slices.reduce((sum, { from, to }) => sum + to - from, 0),
+          run.isOpen ? slices.at(-1)?.to - run.start : whole);
         slices.forEach((slice, index) => assert.equal(slice.from, index ? slices[index - 1].to : run.start));
       }
     }
@@ -207,7 +217,8 @@ describe('histories that keep no order', () => {
       const last = Date.parse(events.at(-1)?.time ?? 0);
       for (const run of spans.runs.values()) {
         const slices = run.attribution.upTo(last);
-        slices.forEach((slice, index) => assert.ok(slice.to > slice.from && (index === 0 || slice.from === slices[index - 1].to)));
+        slices.forEach((slice, index) => assert.ok(slice.to > slice.from
+          && (index === 0 || slice.from === slices[index - 1].to)));
       }
       assert.equal(spans.rows().length, spans.all.length);
       assert.ok(spans.story.every((item, index) => index === 0 || item.first >= spans.story[index - 1].first));

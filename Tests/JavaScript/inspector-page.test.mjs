@@ -27,7 +27,8 @@ function faultsOf({ name, text }) {
   const outside = text.match(/(?:https?:)?\/\/[a-z0-9-]+\.[a-z0-9.-]+/gi)?.filter(each => each !== 'http://www.w3.org') ?? [];
   if (outside.length) faults.push(`names another origin: ${outside[0]}`);
   if (text.split('\n').length > 401) faults.push('has more than 400 lines');
-  if (name.endsWith('.html') && /<script(?![^>]*\bsrc=)|<style|\son[a-z]+=|\sstyle=/.test(text)) faults.push('has an inline script or style');
+  if (name.endsWith('.html')
+    && /<script(?![^>]*\bsrc=)|<style|\son[a-z]+=|\sstyle=/.test(text)) faults.push('has an inline script or style');
   if (name.endsWith('.css') && /@import|url\(/.test(text)) faults.push('loads something');
   return faults;
 }
@@ -45,9 +46,11 @@ describe('the files of the inspector', () => {
   });
 
   test('every module and file that is named is there', () => {
-    const path = (from, to) => (to.startsWith('/client/') ? join(page, to.slice(8)) : to.startsWith('/') ? join(page, to) : join(dirname(from), to));
+    const path = (from, to) => (to.startsWith('/client/') ? join(page, to.slice(8)) : to.startsWith('/') ? join(page, to)
+      : join(dirname(from), to));
     for (const file of modules) {
-      for (const [, , to] of file.text.matchAll(/(from|import) '([^']+)'/g)) assert.ok(existsSync(path(file.path, to)), `${file.name}: ${to}`);
+      for (const [, , to] of file.text.matchAll(/(from|import) '([^']+)'/g)) assert.ok(existsSync(path(file.path, to)),
+        `${file.name}: ${to}`);
     }
     const html = files.find(({ name }) => name === 'index.html');
     for (const [, to] of html.text.matchAll(/(?:src|href)="([^"]+)"/g)) assert.ok(existsSync(path(html.path, to)), to);

@@ -31,7 +31,8 @@ export class Recorder {
   }
 
   think(run, id, text, pause = 40) {
-    for (const piece of text.match(/.{1,24}(\s|$)|\S+/g)) this.put('agent_thinking', { thought_id: id, text: piece }, run).wait(pause);
+    for (const piece of text.match(/.{1,24}(\s|$)|\S+/g)) this.put('agent_thinking', { thought_id: id, text: piece },
+      run).wait(pause);
     return this;
   }
 
@@ -49,11 +50,13 @@ export class Recorder {
   }
 
   complete(run, result) {
-    return this.put('agent_completed', { ...(result !== undefined && { result }), usage: { input_tokens: 1840, output_tokens: 312 }, duration_ms: this.now - run.began }, run);
+    return this.put('agent_completed', { ...(result !== undefined && { result }),
+      usage: { input_tokens: 1840, output_tokens: 312 }, duration_ms: this.now - run.began }, run);
   }
 
   fail(run, code, message) {
-    return this.put('agent_failed', { error: { code, message, retryable: code !== 'run.lost' }, duration_ms: this.now - run.began }, run);
+    return this.put('agent_failed', { error: { code, message, retryable: code !== 'run.lost' },
+      duration_ms: this.now - run.began }, run);
   }
 
   get text() { return this.events.map(event => `${JSON.stringify(event)}\n`).join(''); }
@@ -67,25 +70,31 @@ export function refund() {
   r.wait(620).think(desk, 'th_1', 'A refund for a broken item. I need the order and the policy that was valid on its date.');
   r.wait(180).call(desk, 'c_1', 'lookup_order', { order: 7731, include: ['items', 'payments'] }, 'find the order');
   r.wait(30).call(desk, 'c_2', 'search_policy', { topic: 'refund', date: '2026-11-02' });
-  r.wait(790).done(desk, 'c_1', 'lookup_order', { order: 7731, total: 129.9, currency: 'EUR', item: 'Headphones QX-2', delivered: '2026-11-24' }, 820);
+  r.wait(790).done(desk, 'c_1', 'lookup_order', { order: 7731, total: 129.9, currency: 'EUR', item: 'Headphones QX-2',
+    delivered: '2026-11-24' }, 820);
   r.wait(640).put('tool_progress', { call_id: 'c_2', fraction: 0.6, message: 'reading 4 documents' }, desk);
-  r.wait(720).done(desk, 'c_2', 'search_policy', { policy: 'Broken on arrival: full refund within 30 days.', source: 'policy/refunds.md' }, 2150);
+  r.wait(720).done(desk, 'c_2', 'search_policy', { policy: 'Broken on arrival: full refund within 30 days.',
+    source: 'policy/refunds.md' }, 2150);
   r.wait(4200).think(desk, 'th_2', 'Both fit. The refunds agent may pay it out, a person signs above 100 €.');
   r.wait(60).call(desk, 'c_3', 'delegate', { to: 'refunds', order: 7731 }, 'pay the money back');
   r.wait(20);
-  const refunds = r.start('r_refunds', 'refunds', { input: { order: 7731, amount: 129.9 }, parent_run_id: 'r_desk', parent_call_id: 'c_3' });
+  const refunds = r.start('r_refunds', 'refunds', { input: { order: 7731, amount: 129.9 }, parent_run_id: 'r_desk',
+    parent_call_id: 'c_3' });
   r.wait(420).call(refunds, 'c_1', 'check_fraud', { customer: 'u_ada', amount: 129.9 });
   r.wait(1310).done(refunds, 'c_1', 'check_fraud', { score: 0.03, verdict: 'clear' }, 1310);
   r.wait(240).call(refunds, 'c_2', 'issue_refund', { order: 7731, amount: 129.9, currency: 'EUR' });
   r.wait(4).put('approval_requested', {
     approval_id: 'a_1', call_id: 'c_2', prompt: 'Refund 129.90 € to u_ada for order 7731?', editable: true,
-    schema: { type: 'object', properties: { note: { type: 'string', title: 'Note to the customer' }, reason: { type: 'string', enum: ['broken', 'late', 'goodwill'] } }, required: ['reason'] },
+    schema: { type: 'object', properties: { note: { type: 'string', title: 'Note to the customer' },
+      reason: { type: 'string', enum: ['broken', 'late', 'goodwill'] } }, required: ['reason'] },
   }, refunds);
-  r.wait(18_240).put('approval_resolved', { approval_id: 'a_1', decision: 'approved', by: 'u_lee', data: { reason: 'broken' } }, refunds);
+  r.wait(18_240).put('approval_resolved', { approval_id: 'a_1', decision: 'approved', by: 'u_lee', data: { reason: 'broken' } },
+    refunds);
   r.wait(1480).done(refunds, 'c_2', 'issue_refund', { refund: 'rf_5520', state: 'sent' }, 19_724);
   r.wait(120).complete(refunds, { refund: 'rf_5520' });
   r.wait(40).done(desk, 'c_3', 'delegate', { refund: 'rf_5520' }, 21_834);
-  r.wait(1180).say(desk, 'm_2', 'Done: 129.90 € are on their way back to your card, and you will see them within three working days. '
+  r.wait(1180).say(desk, 'm_2',
+    'Done: 129.90 € are on their way back to your card, and you will see them within three working days. '
     + 'The refund has the number rf_5520.\n\nYou need not send the broken headphones back. Is there anything else that I can do for you?');
   r.wait(30).complete(desk, { refund: 'rf_5520', amount: 129.9 });
   r.wait(96_000).user('m_3', 'Yes, please find me a similar pair below 150 €, with active noise cancelling.');
@@ -93,14 +102,18 @@ export function refund() {
   r.wait(540).think(shop, 'th_1', 'Over-ear, noise cancelling, at most 150 €.');
   r.wait(110).call(shop, 'c_1', 'search_catalogue', { query: 'noise cancelling headphones', max_price: 150, limit: 20 });
   r.wait(900).put('agent_paused', { by: 'u_lee', reason: 'price list is being updated' }, shop);
-  r.wait(700).done(shop, 'c_1', 'search_catalogue', undefined, 1600, 'failed', { code: 'catalogue.locked', message: 'the price list is locked by an update' });
+  r.wait(700).done(shop, 'c_1', 'search_catalogue', undefined, 1600, 'failed',
+    { code: 'catalogue.locked', message: 'the price list is locked by an update' });
   r.wait(5200).put('agent_resumed', { by: 'u_lee' }, shop);
   r.wait(160).call(shop, 'c_2', 'search_catalogue', { query: 'noise cancelling headphones', max_price: 150, limit: 20 });
-  r.wait(640).done(shop, 'c_2', 'search_catalogue', { hits: [{ name: 'Aria 300', price: 119 }, { name: 'QX-3', price: 139.9 }] }, 640);
+  r.wait(640).done(shop, 'c_2', 'search_catalogue', { hits: [{ name: 'Aria 300', price: 119 },
+    { name: 'QX-3', price: 139.9 }] }, 640);
   r.wait(880);
-  for (const piece of ['Two fit: ', 'the Aria 300 ', 'for 119 €, ', 'and the ']) r.put('message_delta', { message_id: 'm_4', text: piece }, shop).wait(90);
+  for (const piece of ['Two fit: ', 'the Aria 300 ', 'for 119 €, ', 'and the ']) r.put('message_delta',
+    { message_id: 'm_4', text: piece }, shop).wait(90);
   r.generation = '1883116204418822';
-  r.wait(8400).put('message_completed', { message_id: 'm_4', role: 'assistant', text: 'Two fit: the Aria 300 for 119 €, and the ' }, shop);
+  r.wait(8400).put('message_completed', { message_id: 'm_4', role: 'assistant',
+    text: 'Two fit: the Aria 300 for 119 €, and the ' }, shop);
   r.fail(shop, 'run.lost', 'the process of the run has ended');
   r.wait(21_000).user('m_5', 'You stopped in the middle. The second one was…?');
   const again = r.start('r_again', 'shopper', { input: 'continue', message_ids: ['m_5'] });
@@ -121,10 +134,13 @@ export function long(count) {
     r.wait(200).think(run, 'th_1', `Thinking about question ${number}.`);
     for (let call = 1; call <= 4; call++) {
       r.wait(80).call(run, `c_${call}`, ['search', 'read_file', 'fetch', 'compare'][call - 1], { number, call });
-      r.wait(120 * call + ((number * 37) % 400)).done(run, `c_${call}`, ['search', 'read_file', 'fetch', 'compare'][call - 1], { found: call }, 120 * call,
-        number % 7 === 0 && call === 3 ? 'failed' : 'succeeded', number % 7 === 0 && call === 3 ? { code: 'fetch.refused', message: 'refused' } : undefined);
+      r.wait(120 * call + ((number * 37) % 400)).done(run, `c_${call}`, ['search', 'read_file', 'fetch', 'compare'][call - 1],
+        { found: call }, 120 * call,
+        number % 7 === 0 && call === 3 ? 'failed' : 'succeeded',
+          number % 7 === 0 && call === 3 ? { code: 'fetch.refused', message: 'refused' } : undefined);
     }
-    r.wait(200).say(run, 'm_1', `The answer to question ${number} is that the number is ${number}, which was found in four places.`, 25);
+    r.wait(200).say(run, 'm_1',
+      `The answer to question ${number} is that the number is ${number}, which was found in four places.`, 25);
     r.complete(run).wait(900);
   }
   r.events.length = count;

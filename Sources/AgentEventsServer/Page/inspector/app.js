@@ -13,6 +13,8 @@ import { Shell } from './shell.js';
 
 const RECENT = 6;
 
+const lineOf = (session, { index }) => session.lines.get(session.events[index]);
+
 export class App extends Moves {
   service = new Service();
   files = new Map();
@@ -20,7 +22,8 @@ export class App extends Moves {
   threads = [];
   isListed = false;
   ui = {
-    view: { from: 0, to: 1 }, cursor: undefined, selected: undefined, range: undefined, compress: false, fold: remembered('fold', true),
+    view: { from: 0, to: 1 }, cursor: undefined, selected: undefined, range: undefined, compress: false,
+      fold: remembered('fold', true),
     filter: remembered('filter', '', 'sessionStorage'), lower: remembered('lower', 'events', 'sessionStorage'), pane: 'timeline',
     zone: remembered('zone', 'utc'), theme: remembered('theme', 'system'), find: '',
   };
@@ -163,7 +166,8 @@ export class App extends Moves {
   }
 
   get #place() {
-    return { thread: this.session?.id, view: this.ui.view, scroll: [this.timeline.list.element.scrollTop, this.events.list.element.scrollTop] };
+    return { thread: this.session?.id, view: this.ui.view, scroll: [this.timeline.list.element.scrollTop,
+      this.events.list.element.scrollTop] };
   }
 
   #keepPlace() { if (this.session && !this.session.file) history.replaceState(this.#place, ''); }
@@ -189,7 +193,8 @@ export class App extends Moves {
 
   #setSession(session) {
     this.session = session;
-    Object.assign(this.ui, { view: { from: 0, to: 1 }, cursor: undefined, selected: undefined, range: undefined, compress: Boolean(session?.file) });
+    Object.assign(this.ui, { view: { from: 0, to: 1 }, cursor: undefined, selected: undefined, range: undefined,
+      compress: Boolean(session?.file) });
     this.subscribers = undefined;
     this.#setClock();
     this.changed();
@@ -233,7 +238,8 @@ export class App extends Moves {
       const { events, faults, lines } = readEvents(await file.text(), parse);
       const sessions = new Map();
       for (const event of events) {
-        if (!sessions.has(event.thread_id)) sessions.set(event.thread_id, new Session(event.thread_id, { file: file.name, lines }));
+        if (!sessions.has(event.thread_id)) sessions.set(event.thread_id,
+          new Session(event.thread_id, { file: file.name, lines }));
         sessions.get(event.thread_id).append(event);
       }
       if (!sessions.size) sessions.set('–', new Session(file.name, { file: file.name, lines }));
@@ -249,7 +255,11 @@ export class App extends Moves {
     this.show(first);
     const count = first.lineFaults.length + first.faults.length;
     if (count) {
-      this.banner = { kind: 'failed', text: `${first.file} has ${count} ${count === 1 ? 'fault' : 'faults'}: ${first.lineFaults[0] ? `line ${first.lineFaults[0].line}: ${first.lineFaults[0].message}` : first.faults[0].message}`, action: ['All faults', () => this.set({ lower: 'proof', pane: 'lower' })] };
+      const [{ line, message }] = [...first.lineFaults, ...first.faults.map(fault => ({ line: lineOf(first, fault), ...fault }))];
+      this.banner = {
+        kind: 'failed', text: `${first.file} has ${count} ${count === 1 ? 'fault' : 'faults'}: line ${line}: ${message}`,
+        action: ['All faults', () => this.set({ lower: 'proof', pane: 'lower' })],
+      };
     }
   }
 
@@ -350,7 +360,8 @@ export class App extends Moves {
   command(name, run) {
     const thread = this.session?.thread;
     if (!this.canCommand || !thread) return undefined;
-    const work = () => (name === 'stop' ? thread.stop({ run }) : thread.command(name, { run, as_of: thread.cursor ?? undefined }));
+    const work = () => (name === 'stop' ? thread.stop({ run })
+      : thread.command(name, { run, as_of: thread.cursor ?? undefined }));
     return this.#attempt(work, ({ outcome }) => (outcome === 'unchanged' ? `${name}: nothing to do` : undefined));
   }
 

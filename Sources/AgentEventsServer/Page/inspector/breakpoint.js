@@ -3,13 +3,16 @@ import { query } from './core/query.js';
 import { h, say } from './dom.js';
 
 export function breakpointCard(app) {
-  const input = h('input.field.mono', { type: 'text', placeholder: 'type:tool_completed status:failed tool:search', 'aria-label': 'Stop at', spellcheck: 'false', onInput: () => { armed = undefined; } });
+  const input = h('input.field.mono', { type: 'text', placeholder: 'type:tool_completed status:failed tool:search',
+    'aria-label': 'Stop at', spellcheck: 'false', onInput: () => { armed = undefined; } });
   const pauses = h('input', { type: 'checkbox' });
-  const status = h('p', { role: 'status' }, 'The cursor stops at the first event that fits; later ones come in, and are not shown until you go on (L).');
+  const status = h('p', { role: 'status' },
+    'The cursor stops at the first event that fits; later ones come in, and are not shown until you go on (L).');
   let armed;
   const arm = () => {
     const words = query(input.value, app.session.textOf);
-    if (words.isEmpty || words.unknown.length) return say(status, words.unknown.length ? `There is no ${words.unknown.join(', ')}` : 'Write what to stop at.');
+    if (words.isEmpty || words.unknown.length) return say(status,
+      words.unknown.length ? `There is no ${words.unknown.join(', ')}` : 'Write what to stop at.');
     armed = { session: app.session, test: words.test, from: app.session.events.length };
     say(status, 'Armed. It stops at the first event that comes and fits.');
   };
@@ -22,8 +25,10 @@ export function breakpointCard(app) {
     app.moveTo(index);
     say(status, `Stopped at #${app.session.events[index].seq}.`);
   };
-  const element = h('section.card', {}, h('h2', {}, 'Stop at'), input, h('label.row', {}, pauses, 'and pause the run (which is not cancel)'),
-    h('div.row', {}, h('button.plain', { onClick: arm }, 'Stop live'), h('button.plain', { onClick: back }, 'Next in the log')), status);
+  const element = h('section.card', {}, h('h2', {}, 'Stop at'), input,
+    h('label.row', {}, pauses, 'and pause the run (which is not cancel)'),
+    h('div.row', {}, h('button.plain', { onClick: arm }, 'Stop live'), h('button.plain', { onClick: back }, 'Next in the log')),
+      status);
   return {
     element,
     render() { pauses.disabled = !app.canCommand; },

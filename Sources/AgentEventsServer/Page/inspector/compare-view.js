@@ -11,7 +11,8 @@ export class CompareView {
     this.other = h('select.field', { 'aria-label': 'Another run', onChange: () => this.#choose() });
     this.verdict = h('p', { role: 'status' });
     this.rows = h('div', { style: { display: 'grid', gap: '2px' } });
-    this.element = h('div.compare', { tabindex: '0', 'aria-label': 'Compare two runs' }, h('div.pick', {}, this.one, this.other), this.verdict, this.rows);
+    this.element = h('div.compare', { tabindex: '0', 'aria-label': 'Compare two runs' },
+      h('div.pick', {}, this.one, this.other), this.verdict, this.rows);
   }
 
   get #all() {
@@ -27,7 +28,9 @@ export class CompareView {
     this.#stamp = stamp;
     const chosen = [this.one.value, this.other.value];
     this.all = all;
-    const options = () => all.map(({ session, run }, index) => h('option', { value: String(index) }, `${reveal(run.name)} · ${reveal(run.id)}${session === this.app.session ? '' : ` · ${reveal(session.file ?? session.id)}`} · ${run.status}`));
+    const options = () => all.map(({ session, run }, index) => h('option', { value: String(index) },
+      `${reveal(run.name)} · ${reveal(run.id)}${session === this.app.session ? ''
+      : ` · ${reveal(session.file ?? session.id)}`} · ${run.status}`));
     this.one.replaceChildren(...options());
     this.other.replaceChildren(...options());
     // Two runs of one agent, if there are such.
@@ -48,17 +51,21 @@ export class CompareView {
   #compare() {
     const [one, other] = [this.all[this.one.value], this.all[this.other.value]];
     this.rows.replaceChildren();
-    if (!one || !other || one === other) return say(this.verdict, 'Two runs are needed: those of this thread, of threads that were opened, and of files.');
+    if (!one || !other || one === other) return say(this.verdict,
+      'Two runs are needed: those of this thread, of threads that were opened, and of files.');
     const { rows, first } = compareRuns(stepsOf(one.session.events, one.run.id), stepsOf(other.session.events, other.run.id));
     say(this.verdict, first < 0 ? `The runs did the same in ${rows.length} steps; ids, times and fragments are not compared.`
-      : `They do the same for ${first} ${first === 1 ? 'step' : 'steps'}, and part in step ${first + 1}: ${rows[first].differs.join(', ')}.`);
+      : `They do the same for ${first} ${first === 1 ? 'step'
+        : 'steps'}, and part in step ${first + 1}: ${rows[first].differs.join(', ')}.`);
     const from = Math.max(0, first - 40);
     const shown = rows.slice(from, from + 200);
-    if (shown.length < rows.length) this.rows.append(h('p.dim', {}, `showing steps ${from + 1}–${from + shown.length} of ${rows.length}`));
+    if (shown.length < rows.length) this.rows.append(h('p.dim', {},
+      `showing steps ${from + 1}–${from + shown.length} of ${rows.length}`));
     let firstElement;
     shown.forEach((row, offset) => {
       const isFirst = from + offset === first;
-      const element = h(`div.pair${row.isSame ? '' : '.differs'}${isFirst ? '.first' : ''}`, {}, this.#step(one, row.one, row), this.#step(other, row.other, row));
+      const element = h(`div.pair${row.isSame ? '' : '.differs'}${isFirst ? '.first' : ''}`, {}, this.#step(one, row.one, row),
+        this.#step(other, row.other, row));
       if (isFirst) firstElement = element;
       this.rows.append(element);
     });
@@ -69,8 +76,11 @@ export class CompareView {
     if (!step) return h('div.dim', {}, '–');
     const event = session.events[step.end ?? step.index];
     const names = isSame ? Object.keys(step.members).slice(0, 2) : differs;
-    return h('button', { onClick: () => { if (session === this.app.session) this.app.select(step.index, {}); else this.app.show(session, step.index); } },
-      h('span', { style: { display: 'flex', gap: '6px', 'align-items': 'center' } }, glyph(kindOf(event)), h('b', {}, reveal(step.title)), h('span.mono.dim', {}, `#${session.events[step.index].seq}`)),
-      names.filter(name => step.members[name] !== undefined).map(name => h('span.members', {}, isSame ? '' : `${reveal(name)}: `, reveal(brief(step.members[name], 180)))));
+    return h('button', { onClick: () => { if (session === this.app.session) this.app.select(step.index,
+      {}); else this.app.show(session, step.index); } },
+      h('span', { style: { display: 'flex', gap: '6px', 'align-items': 'center' } }, glyph(kindOf(event)),
+        h('b', {}, reveal(step.title)), h('span.mono.dim', {}, `#${session.events[step.index].seq}`)),
+      names.filter(name => step.members[name] !== undefined).map(name => h('span.members', {},
+        isSame ? '' : `${reveal(name)}: `, reveal(brief(step.members[name], 180)))));
   }
 }

@@ -19,7 +19,8 @@ export class Composer {
       },
     });
     this.button = h('button.strong', { onClick: () => this.#send() }, 'Send');
-    this.stop = h('button.plain.danger', { title: 'Ends what is open; the connection stays (X)', onClick: () => app.command('stop') }, 'Stop');
+    this.stop = h('button.plain.danger', { title: 'Ends what is open; the connection stays (X)',
+      onClick: () => app.command('stop') }, 'Stop');
     this.pause = h('button.plain', { onClick: () => app.command(this.isPaused ? 'resume' : 'pause') }, 'Pause');
     this.about = h('span.dim.small.clip');
     this.runs = h('div.row', { style: { 'align-items': 'center' } }, this.stop, this.pause, this.about);

@@ -69,7 +69,8 @@ export class ConversationView {
       this.scroller.scrollTop = 0;
       this.#stamp = '';
     }
-    const stamp = [session.version, cursor, ui.zone, app.canCommand, session.openRuns.length ? Math.floor(app.now / 1000) : 0].join();
+    const stamp = [session.version, cursor, ui.zone, app.canCommand,
+      session.openRuns.length ? Math.floor(app.now / 1000) : 0].join();
     if (stamp === this.#stamp) return;
     this.#stamp = stamp;
     const { story } = session.spans;
@@ -147,7 +148,9 @@ export class ConversationView {
       element.dataset.kind = isBad ? 'failed' : 'run';
       const { data } = item.event;
       const why = data.error ? `${data.error.code}: ${data.error.message}` : data.reason ?? '';
-      element.append(h('span', {}, `${reveal(item.run.name)} ${ENDS[item.run.status]} after ${duration(item.run.end - item.run.start)}${why ? ` · ${reveal(clip(why, 140))}` : ''}`));
+      element.append(h('span', {},
+        `${reveal(item.run.name)} ${ENDS[item.run.status]} after ${duration(item.run.end - item.run.start)}${why
+        ? ` · ${reveal(clip(why, 140))}` : ''}`));
     }
     return element;
   }
@@ -215,14 +218,17 @@ export class ConversationView {
     element.step.dataset.kind = kind;
     element.step.classList.toggle('thought', span.kind === 'thought');
     const took = duration((isOpen ? this.app.cursorTime : span.end) - span.start);
-    const status = isOpen ? '' : { approval: span.status, tool: span.status === 'succeeded' ? '' : span.status, pause: '' }[span.kind] ?? '';
+    const status = isOpen ? '' : { approval: span.status, tool: span.status === 'succeeded' ? '' : span.status,
+      pause: '' }[span.kind] ?? '';
     const by = span.kind === 'approval' && span.endEvent?.data.by ? ` by ${span.endEvent.data.by}` : '';
     const about = {
       tool: () => brief(span.event.data.arguments, 70), thought: () => clip((span.text ?? '').replace(/\s+/g, ' '), 120),
       approval: () => clip(span.name, 70), pause: () => (span.name === 'paused' ? '' : clip(span.name, 70)),
     }[span.kind]?.() ?? '';
-    const name = { tool: span.name, approval: `${status || 'asks'}${by}`, pause: isOpen ? 'paused' : 'was paused', thought: '', mark: span.name }[span.kind];
+    const name = { tool: span.name, approval: `${status || 'asks'}${by}`, pause: isOpen ? 'paused' : 'was paused', thought: '',
+      mark: span.name }[span.kind];
     element.step.replaceChildren(glyph(kind), name ? h('b', {}, reveal(name)) : '', h('span.clip', {}, reveal(about)),
-      h('span.ms', {}, span.kind === 'thought' || span.kind === 'mark' ? '' : `${span.kind === 'tool' && status ? `${status} · ` : ''}${took}`));
+      h('span.ms', {}, span.kind === 'thought' || span.kind === 'mark' ? ''
+        : `${span.kind === 'tool' && status ? `${status} · ` : ''}${took}`));
   }
 }

@@ -25,7 +25,8 @@ export class DetailView {
     const { app } = this;
     const { session, selected } = app;
     const event = session?.events[selected];
-    const stamp = event ? `${session.id} ${event.id} ${app.ui.zone} ${app.ui.theme} ${app.selectedSpan?.end}` : `none ${session?.id}`;
+    const stamp = event ? `${session.id} ${event.id} ${app.ui.zone} ${app.ui.theme} ${app.selectedSpan?.end}`
+      : `none ${session?.id}`;
     if (stamp === this.#stamp) return;
     this.#stamp = stamp;
     if (!event) {
@@ -33,8 +34,10 @@ export class DetailView {
       this.body.replaceChildren(h('p.dim', {}, 'Pick an event, a bar or a step to see all of it.'));
       return;
     }
-    this.title.replaceChildren(h('span', { style: { display: 'inline-flex', gap: '8px', 'align-items': 'center' } }, glyph(kindOf(event)), h('b', {}, reveal(event.type)), h('span.mono.dim', {}, `#${event.seq}`)));
-    this.body.replaceChildren(...[this.#facts(event), this.#fault(), this.#span(), this.#buttons(event), this.#data(event)].filter(Boolean));
+    this.title.replaceChildren(h('span', { style: { display: 'inline-flex', gap: '8px', 'align-items': 'center' } },
+      glyph(kindOf(event)), h('b', {}, reveal(event.type)), h('span.mono.dim', {}, `#${event.seq}`)));
+    this.body.replaceChildren(...[this.#facts(event), this.#fault(), this.#span(), this.#buttons(event),
+      this.#data(event)].filter(Boolean));
     this.body.scrollTop = 0;
   }
 
@@ -53,9 +56,11 @@ export class DetailView {
   #fault() {
     const { session, selected } = this.app;
     const parts = (session.faultsAt.get(selected) ?? []).map(fault => h('div.fault-card', {},
-      h('b', {}, fault.code), ` ${reveal(fault.message)}. `, h('span.dim', {}, fault.legal.length ? `Legal here: ${fault.legal.join(', ')}.` : '')));
+      h('b', {}, fault.code), ` ${reveal(fault.message)}. `,
+        h('span.dim', {}, fault.legal.length ? `Legal here: ${fault.legal.join(', ')}.` : '')));
     if (session.spans.repaired.has(selected)) {
-      parts.push(h('div.fault-card', {}, h('b', {}, 'Written by the repair'), ' after the process of the run had ended: not the agent said this, the service closed what was open.'));
+      parts.push(h('div.fault-card', {}, h('b', {}, 'Written by the repair'),
+        ' after the process of the run had ended: not the agent said this, the service closed what was open.'));
     }
     return parts.length ? h('div', { style: { display: 'grid', gap: '8px' } }, parts) : undefined;
   }
@@ -66,17 +71,23 @@ export class DetailView {
     const { session, clock } = this.app;
     const other = span.first === this.app.selected ? span.last : span.first;
     const event = session.events[other];
-    return h('dl.facts', {}, h('dt', {}, 'span'), h('dd', {}, `${reveal(span.kind)} ${span.isOpen ? 'open' : span.status}, ${duration((span.end ?? this.app.now) - span.start)}`),
-      other !== this.app.selected && event ? [h('dt', {}, span.first === other ? 'began' : 'ended'), h('dd', {}, h('button.link.mono', { onClick: () => this.app.select(other, {}) }, `#${event.seq} ${reveal(event.type)}`), h('span.dim', {}, ` ${clock.time(Date.parse(event.time))}`))] : []);
+    return h('dl.facts', {}, h('dt', {}, 'span'), h('dd', {},
+      `${reveal(span.kind)} ${span.isOpen ? 'open' : span.status}, ${duration((span.end ?? this.app.now) - span.start)}`),
+      other !== this.app.selected && event ? [h('dt', {}, span.first === other ? 'began' : 'ended'),
+        h('dd', {}, h('button.link.mono', { onClick: () => this.app.select(other, {}) }, `#${event.seq} ${reveal(event.type)}`),
+        h('span.dim', {}, ` ${clock.time(Date.parse(event.time))}`))] : []);
   }
 
   #buttons(event) {
     const { app } = this;
     const link = () => new URL(writeLink(app.session.id, event.id), location.href).href;
     return h('div.buttons', {},
-      app.session.isLive ? h('button.plain', { title: 'A link that names the generation, so that it never leads to another event (Y)', onClick: () => copy(link(), app.tell) }, 'Copy link') : undefined,
+      app.session.isLive ? h('button.plain',
+        { title: 'A link that names the generation, so that it never leads to another event (Y)',
+        onClick: () => copy(link(), app.tell) }, 'Copy link') : undefined,
       h('button.plain', { onClick: () => copy(stringify(event), app.tell) }, 'Copy JSON'),
-      event.run_id ? h('button.plain', { onClick: () => app.set({ filter: `run:"${event.run_id}"`, lower: 'events' }) }, 'Only this run') : undefined);
+      event.run_id ? h('button.plain', { onClick: () => app.set({ filter: `run:"${event.run_id}"`, lower: 'events' }) },
+        'Only this run') : undefined);
   }
 
   #data(event) {

@@ -58,7 +58,8 @@ const SHAPES = {
 /** A sign for a kind, so that nothing is told by colour alone. */
 export function glyph(kind) {
   const shapes = SHAPES[kind] ?? SHAPES.mark;
-  return s('svg.glyph', { viewBox: '0 0 14 14', 'aria-hidden': 'true', 'data-kind': kind }, shapes.map(([tag, properties]) => s(tag, properties)));
+  return s('svg.glyph', { viewBox: '0 0 14 14', 'aria-hidden': 'true', 'data-kind': kind },
+    shapes.map(([tag, properties]) => s(tag, properties)));
 }
 
 /** Copies a text, and says so. */

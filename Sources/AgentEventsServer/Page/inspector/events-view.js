@@ -17,11 +17,13 @@ export class EventsView {
   constructor(app) {
     this.app = app;
     this.list = new Rows({
-      role: 'listbox', label: 'Events', make: () => this.#make(), fill: (row, index) => this.#fill(row, index), onFollow: () => app.changed(),
+      role: 'listbox', label: 'Events', make: () => this.#make(), fill: (row, index) => this.#fill(row, index),
+        onFollow: () => app.changed(),
     });
     this.list.followsEnd = true;
     this.input = h('input.field', {
-      type: 'search', placeholder: 'Filter: type:tool_completed status:failed tool:search, or words', 'aria-label': 'Filter events', spellcheck: 'false', autocomplete: 'off',
+      type: 'search', placeholder: 'Filter: type:tool_completed status:failed tool:search, or words',
+        'aria-label': 'Filter events', spellcheck: 'false', autocomplete: 'off',
       onInput: () => app.set({ filter: this.input.value }),
       onKeydown: event => {
         if (event.code !== 'Escape' && event.code !== 'Enter') return;
@@ -36,7 +38,8 @@ export class EventsView {
     });
     this.shown = h('span.shown', { role: 'status' });
     this.failed = h('button.quiet', { title: 'Only what failed', onClick: () => this.#toggleFailed() }, 'failed');
-    this.folds = h('button.quiet', { title: 'Join fragments of one text to one row (F)', onClick: () => app.set({ fold: !app.ui.fold }) }, 'join');
+    this.folds = h('button.quiet', { title: 'Join fragments of one text to one row (F)',
+      onClick: () => app.set({ fold: !app.ui.fold }) }, 'join');
     this.more = h('button.plain.more', { hidden: true, onClick: () => this.list.follow() });
     this.range = h('div.tools', { hidden: true });
     this.element = h('div.holder.events', {}, h('div.filter', {}, this.input, this.failed, this.folds, this.shown), this.range,
@@ -46,7 +49,8 @@ export class EventsView {
       const row = event.target.closest('.r');
       if (!row) return;
       const { first } = this.#rows[row.index];
-      if (event.shiftKey && app.selected !== undefined) app.set({ range: [Math.min(app.selected, first), Math.max(app.selected, this.#rows[row.index].last)] });
+      if (event.shiftKey && app.selected !== undefined) app.set({ range: [Math.min(app.selected, first),
+        Math.max(app.selected, this.#rows[row.index].last)] });
       else app.select(first, { from: 'events' });
     });
     element.addEventListener('keydown', event => this.#key(event));
@@ -54,7 +58,8 @@ export class EventsView {
 
   #toggleFailed() {
     const words = this.app.ui.filter.split(/\s+/).filter(Boolean);
-    const filter = words.includes('is:failed') ? words.filter(word => word !== 'is:failed').join(' ') : [...words, 'is:failed'].join(' ');
+    const filter = words.includes('is:failed') ? words.filter(word => word !== 'is:failed').join(' ')
+      : [...words, 'is:failed'].join(' ');
     this.input.value = filter;
     this.app.set({ filter });
   }
@@ -101,10 +106,12 @@ export class EventsView {
 
   #collect() {
     const { session, ui } = this.app;
-    const isSame = this.#state.session === session && this.#state.history === session.history && this.#state.filter === ui.filter && this.#state.fold === ui.fold;
+    const isSame = this.#state.session === session && this.#state.history === session.history
+      && this.#state.filter === ui.filter && this.#state.fold === ui.fold;
     if (!isSame) {
       this.#rows = [];
-      this.#state = { session, history: session.history, filter: ui.filter, fold: ui.fold, next: 0, matching: 0, query: query(ui.filter, session.textOf) };
+      this.#state = { session, history: session.history, filter: ui.filter, fold: ui.fold, next: 0, matching: 0,
+        query: query(ui.filter, session.textOf) };
       this.list.followsEnd = this.list.isFollowing = session.isLive;
       this.list.element.scrollTop = 0;
     }
@@ -115,7 +122,8 @@ export class EventsView {
       if (!state.query.isEmpty && !state.query.test(event)) continue;
       state.matching++;
       const last = this.#rows.at(-1);
-      if (ui.fold && last && last.last === state.next - 1 && FRAGMENTS.has(event.type) && joins(events[last.last], event)) last.last = state.next;
+      if (ui.fold && last && last.last === state.next - 1 && FRAGMENTS.has(event.type)
+        && joins(events[last.last], event)) last.last = state.next;
       else this.#rows.push({ first: state.next, last: state.next });
     }
   }
@@ -128,7 +136,9 @@ export class EventsView {
     const total = session.events.length;
     const { matching, query: { unknown } } = this.#state;
     const number = value => value.toLocaleString('en');
-    say(this.shown, unknown.length ? `there is no ${unknown.join(', ')}` : `showing ${number(matching)} of ${number(total)}${this.#rows.length < matching ? ` in ${number(this.#rows.length)} rows` : ''}`);
+    say(this.shown, unknown.length ? `there is no ${unknown.join(', ')}`
+      : `showing ${number(matching)} of ${number(total)}${this.#rows.length < matching ? ` in ${number(this.#rows.length)} rows`
+      : ''}`);
     put(this.folds, 'aria-pressed', String(ui.fold));
     put(this.failed, 'aria-pressed', String(ui.filter.includes('is:failed')));
     if (document.activeElement !== this.input && this.input.value !== ui.filter) this.input.value = ui.filter;
@@ -137,7 +147,8 @@ export class EventsView {
     if (stamp !== this.#stamp) {
       this.#stamp = stamp;
       this.list.refresh();
-      put(this.list.element, 'aria-activedescendant', app.selected === undefined ? undefined : `event-${this.rowOf(app.selected)}`);
+      put(this.list.element, 'aria-activedescendant', app.selected === undefined ? undefined
+        : `event-${this.rowOf(app.selected)}`);
       this.#showRange();
     }
     const isBehind = !this.list.isFollowing && session.isLive;
@@ -154,10 +165,12 @@ export class EventsView {
     const text = () => events.map(event => `${stringify(event)}\n`).join('');
     const file = `${app.session.id.replace(/[^\w.-]/g, '_')}-${events[0].seq}-${events.at(-1).seq}.ndjson`;
     this.range.replaceChildren(
-      h('span.clip', {}, h('b', {}, `${events.length} events`), h('span.dim', {}, ` #${events[0].seq}–${events.at(-1).seq} · ${duration(Date.parse(events.at(-1).time) - Date.parse(events[0].time))}`)),
+      h('span.clip', {}, h('b', {}, `${events.length} events`),
+        h('span.dim', {}, ` #${events[0].seq}–${events.at(-1).seq} · ${duration(Date.parse(events.at(-1).time) - Date.parse(events[0].time))}`)),
       h('button.quiet', { onClick: () => copy(text(), app.tell) }, 'Copy NDJSON'),
       h('button.quiet', { onClick: () => save(file, text()) }, 'Save'),
-      h('button.quiet', { title: 'expectEvents for what happens in the range, as agent-events validate --as-test writes it', onClick: () => copy(swiftTest(events, stringify), app.tell) }, 'Copy Swift test'),
+      h('button.quiet', { title: 'expectEvents for what happens in the range, as agent-events validate --as-test writes it',
+        onClick: () => copy(swiftTest(events, stringify), app.tell) }, 'Copy Swift test'),
       h('button.quiet', { 'aria-label': 'Drop the range', onClick: () => app.set({ range: undefined }) }, '✕'));
   }
 
@@ -225,5 +238,6 @@ export class EventsView {
   }
 }
 
-const joins = (one, other) => one.type === other.type && one.run_id === other.run_id && one.data.message_id === other.data.message_id
+const joins = (one, other) => one.type === other.type && one.run_id === other.run_id
+  && one.data.message_id === other.data.message_id
   && one.data.thought_id === other.data.thought_id;

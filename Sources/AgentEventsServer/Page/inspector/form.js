@@ -21,13 +21,15 @@ function field(name, schema, isNeeded) {
     const input = h('select.field', { name }, isNeeded ? undefined : h('option', { value: '' }, '–'),
       options.map((each, index) => h('option', { value: String(index) }, reveal(names[index] ?? each))));
     if (isShown(schema.default)) input.value = String(options.indexOf(schema.default));
-    return { element: h('label', {}, h('span', {}, title), input, about), read: () => (input.value === '' ? undefined : options[Number(input.value)]) };
+    return { element: h('label', {}, h('span', {}, title), input, about),
+      read: () => (input.value === '' ? undefined : options[Number(input.value)]) };
   }
   const isNumber = type === 'number' || type === 'integer';
   const isLong = type === 'string' && (schema.maxLength === undefined || schema.maxLength > 200) && !schema.format;
   const kind = isNumber ? 'number' : { email: 'email', date: 'date', 'date-time': 'text', uri: 'text' }[schema.format] ?? 'text';
   const input = isLong ? h('textarea.field', { name, rows: '2' }) : h('input.field', {
-    name, type: kind, min: schema.minimum, max: schema.maximum, step: type === 'integer' ? '1' : isNumber ? 'any' : undefined, maxlength: schema.maxLength,
+    name, type: kind, min: schema.minimum, max: schema.maximum, step: type === 'integer' ? '1' : isNumber ? 'any' : undefined,
+      maxlength: schema.maxLength,
   });
   if (isShown(schema.default)) input.value = String(schema.default);
   input.required = isNeeded;
@@ -47,7 +49,8 @@ export function requestCard(span, { answer, now, select }) {
   const problem = h('p.problem', { role: 'alert', hidden: true });
   const buttons = [];
   const send = async decision => {
-    const values = Object.fromEntries(fields.map(([name, each]) => [name, each.read()]).filter(([, value]) => value !== undefined));
+    const values = Object.fromEntries(fields.map(([name, each]) => [name,
+      each.read()]).filter(([, value]) => value !== undefined));
     const wrong = decision === 'approved' && fields.find(([, each]) => each.input && !each.input.checkValidity());
     if (wrong) {
       problem.hidden = false;
@@ -68,7 +71,8 @@ export function requestCard(span, { answer, now, select }) {
     h('button.plain', { type: 'button', onClick: () => send('denied') }, isQuestion ? 'Decline' : 'Deny'));
   return h('div.ask', { role: 'group', 'aria-label': 'Request for approval' },
     h('p.prompt', { dir: 'auto' }, reveal(data.prompt)),
-    span.call ? h('div.small', {}, h('button.link', { onClick: () => select(span.call.first) }, reveal(span.call.name)), h('div.json', {}, json(span.call.event.data.arguments ?? {}, 1))) : undefined,
+    span.call ? h('div.small', {}, h('button.link', { onClick: () => select(span.call.first) }, reveal(span.call.name)),
+      h('div.json', {}, json(span.call.event.data.arguments ?? {}, 1))) : undefined,
     fields.map(([, each]) => each.element), problem,
     h('div.row', {}, answer ? buttons : h('span.dim.small', {}, 'waits for a person'),
       data.expires_at ? h('span.dim.small', {}, `expires in ${duration(Date.parse(data.expires_at) - now)}`) : undefined,

@@ -21,11 +21,13 @@ export function json(value, depth = 0) {
     }
     const left = entries.length - from - MEMBERS;
     if (left > 0) {
-      const more = h('li', {}, h('button.link', { onClick: () => { more.remove(); show(from + MEMBERS); } }, `showing ${from + MEMBERS} of ${entries.length} · more`));
+      const more = h('li', {}, h('button.link', { onClick: () => { more.remove(); show(from + MEMBERS); } },
+        `showing ${from + MEMBERS} of ${entries.length} · more`));
       list.append(more);
     }
   };
-  const details = h('details', { open: depth < 2 && entries.length <= 24 }, h('summary', {}, open, h('span.hint', {}, ` ${entries.length} `), close), list);
+  const details = h('details', { open: depth < 2 && entries.length <= 24 },
+    h('summary', {}, open, h('span.hint', {}, ` ${entries.length} `), close), list);
   let isShown = false;
   const fill = () => {
     if (isShown || !details.open) return;

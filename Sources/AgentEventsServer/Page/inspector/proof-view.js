@@ -8,9 +8,11 @@ import { parse, stringify } from './client.js';
 import { breakpointCard } from './breakpoint.js';
 import { ReplayCard } from './replay-view.js';
 
-const HOW = { first: 'from the first event', resumed: 'resumed where it was', snapshot: 'from a snapshot', reset: 'begun again, the history was another one' };
+const HOW = { first: 'from the first event', resumed: 'resumed where it was', snapshot: 'from a snapshot',
+  reset: 'begun again, the history was another one' };
 const counted = (count, word) => `${count} ${word}${count === 1 ? '' : 's'}`;
-const mark = holds => h(holds ? 'span.yes-mark' : 'span.no-mark', { role: 'img', 'aria-label': holds ? 'holds' : 'does not hold' }, holds ? '✓' : '✕');
+const mark = holds => h(holds ? 'span.yes-mark' : 'span.no-mark',
+  { role: 'img', 'aria-label': holds ? 'holds' : 'does not hold' }, holds ? '✓' : '✕');
 
 export class ProofView {
   #stamp = '';
@@ -25,7 +27,8 @@ export class ProofView {
     this.readers = h('section.card');
     this.breakpoint = breakpointCard(app);
     this.replay = new ReplayCard(app);
-    this.element = h('div.proof', { tabindex: '0', 'aria-label': 'Proof' }, this.whole, this.fold, this.order, this.crashes, this.readers, this.breakpoint.element, this.replay.element);
+    this.element = h('div.proof', { tabindex: '0', 'aria-label': 'Proof' }, this.whole, this.fold, this.order, this.crashes,
+      this.readers, this.breakpoint.element, this.replay.element);
   }
 
   render() {
@@ -39,7 +42,8 @@ export class ProofView {
       this.session = session;
       this.#service = undefined;
     }
-    const stamp = `${session.id} ${session.openRuns.length ? Math.floor(session.version / 20) : session.version} ${cursor} ${session.isCaughtUp} ${this.#service?.at}`;
+    const stamp = `${session.id} ${session.openRuns.length ? Math.floor(session.version / 20)
+      : session.version} ${cursor} ${session.isCaughtUp} ${this.#service?.at}`;
     if (stamp === this.#stamp) return;
     this.#stamp = stamp;
     this.#whole();
@@ -58,13 +62,20 @@ export class ProofView {
     const { proof } = session.history;
     const name = session.id.replace(/[^\w.-]/g, '_');
     this.whole.replaceChildren(...[h('h2', {}, mark(proof.dense), 'Complete'), h('p.big', {}, proofInWords(proof)),
-      h('p', {}, proof.dense ? 'Counted in this page over what it received: no number is missing, none came twice.' : 'What this page has is not one unbroken row of numbers.',
+      h('p', {}, proof.dense ? 'Counted in this page over what it received: no number is missing, none came twice.'
+        : 'What this page has is not one unbroken row of numbers.',
         proof.count && !proof.begins_at_start ? ` It begins at ${proof.from}: what was before is trimmed.` : ''),
-      session.isLive && session.recovered ? h('p', {}, `The last subscription: ${HOW[session.recovered.how]}${session.recovered.reason ? ` (${session.recovered.reason})` : ''}${session.recovered.missed ? `, ${session.recovered.missed} events caught up` : ''}.`) : undefined,
-      proof.gaps.length ? h('ul', {}, proof.gaps.slice(0, 20).map(({ from, to }) => h('li', {}, `missing: ${from}${to > from ? `–${to}` : ''}`))) : undefined,
+      session.isLive && session.recovered
+        ? h('p', {}, `The last subscription: ${HOW[session.recovered.how]}${session.recovered.reason
+        ? ` (${session.recovered.reason})` : ''}${session.recovered.missed ? `, ${session.recovered.missed} events caught up` : ''}.`) : undefined,
+      proof.gaps.length ? h('ul', {}, proof.gaps.slice(0, 20).map(({ from, to }) => h('li', {},
+        `missing: ${from}${to > from ? `–${to}` : ''}`))) : undefined,
       proof.time_backwards ? h('p.no-mark', {}, `The time goes back ${proof.time_backwards} times.`) : undefined,
-      h('div.row', {}, h('button.plain', { onClick: () => save(`${name}.ndjson`, session.events.map(event => `${stringify(event)}\n`).join('')) }, 'Save the events'),
-        h('button.plain', { onClick: () => save(`${name}.proof.json`, `${JSON.stringify({ thread_id: session.id, ...proof, state: fingerprint(canonical(session.asOf.head)) }, null, 2)}\n`) }, 'Save the proof'))].filter(Boolean));
+      h('div.row', {}, h('button.plain', { onClick: () => save(`${name}.ndjson`,
+        session.events.map(event => `${stringify(event)}\n`).join('')) }, 'Save the events'),
+        h('button.plain', { onClick: () => save(`${name}.proof.json`,
+          `${JSON.stringify({ thread_id: session.id, ...proof, state: fingerprint(canonical(session.asOf.head)) }, null,
+          2)}\n`) }, 'Save the proof'))].filter(Boolean));
   }
 
   #fold(cursor) {
@@ -76,8 +87,11 @@ export class ProofView {
     this.fold.replaceChildren(...[h('h2', {}, mark(holds), 'Snapshot and tail make the whole'),
       h('p.big', {}, `state at #${at.seq} + ${tail.toLocaleString('en')} events ${holds ? '=' : '≠'} state of all`),
       h('p', {}, 'Computed twice and compared: ', h('span.mono', {}, holds ? hash : `${hash} ≠ ${other}`)),
-      service ? h('p', {}, mark(service.holds), service.problem ?? ` The service folds its log to the same state at #${service.seq}: `, service.problem ? '' : h('span.mono', {}, service.hash)) : undefined,
-      session.isLive ? h('div.row', {}, h('button.plain', { onClick: () => this.#compareWithService() }, 'Compare with the service')) : undefined].filter(Boolean));
+      service ? h('p', {}, mark(service.holds), service.problem
+        ?? ` The service folds its log to the same state at #${service.seq}: `,
+        service.problem ? '' : h('span.mono', {}, service.hash)) : undefined,
+      session.isLive ? h('div.row', {}, h('button.plain', { onClick: () => this.#compareWithService() },
+        'Compare with the service')) : undefined].filter(Boolean));
   }
 
   async #compareWithService() {
@@ -99,11 +113,17 @@ export class ProofView {
 
   #order() {
     const { session } = this.app;
-    const faults = [...session.lineFaults.map(fault => h('li', {}, h('b', {}, `line ${fault.line} `), h('span.mono', {}, fault.code), ` ${reveal(fault.message)}`)),
-      ...session.faults.slice(0, 100).map(fault => h('li', {}, this.#jump(fault.index), session.lines ? h('b', {}, ` line ${session.lines.get(session.events[fault.index])} `) : ' ', h('span.mono', {}, fault.code), ` ${reveal(fault.message)}`))];
+    const faults = [...session.lineFaults.map(fault => h('li', {}, h('b', {}, `line ${fault.line} `),
+      h('span.mono', {}, fault.code), ` ${reveal(fault.message)}`)),
+      ...session.faults.slice(0, 100).map(fault => h('li', {}, this.#jump(fault.index),
+        session.lines ? h('b', {}, ` line ${session.lines.get(session.events[fault.index])} `) : ' ',
+        h('span.mono', {}, fault.code), ` ${reveal(fault.message)}`))];
     const count = session.faults.length + session.lineFaults.length;
-    this.order.replaceChildren(h('h2', {}, mark(!count), 'In order'), h('p.big', {}, count ? `${count} ${count === 1 ? 'fault' : 'faults'}${count > 100 ? ', showing 100' : ''}` : 'every event was legal where it stands'),
-      h('ul', {}, faults), h('p', {}, 'Checked again in this page, by the rules that the service enforces when events are made.'));
+    this.order.replaceChildren(h('h2', {}, mark(!count), 'In order'),
+      h('p.big', {}, count ? `${count} ${count === 1 ? 'fault' : 'faults'}${count > 100 ? ', showing 100' : ''}`
+      : 'every event was legal where it stands'),
+      h('ul', {}, faults), h('p', {},
+        'Checked again in this page, by the rules that the service enforces when events are made.'));
   }
 
   #crashes() {
@@ -112,14 +132,22 @@ export class ProofView {
     const { generations } = session.history;
     const lost = session.lost;
     const items = breaks.map(each => {
-      if (each.kind === 'generation') return h('li', {}, this.#jump(each.index), ' the log was opened again: ', h('span.mono', {}, each.to));
-      if (each.kind === 'process') return h('li', {}, this.#jump(each.index), ` ${reveal(each.run.name)}: its process is gone, the run waits to be taken up`);
-      return h('li', {}, this.#jump(each.last), ` ${reveal(each.run.name)} lost with its process; the repair closed ${each.closings} open ${each.closings === 1 ? 'item' : 'items'} before it`);
+      if (each.kind === 'generation') return h('li', {}, this.#jump(each.index), ' the log was opened again: ',
+        h('span.mono', {}, each.to));
+      if (each.kind === 'process') return h('li', {}, this.#jump(each.index),
+        ` ${reveal(each.run.name)}: its process is gone, the run waits to be taken up`);
+      return h('li', {}, this.#jump(each.last),
+        ` ${reveal(each.run.name)} lost with its process; the repair closed ${each.closings} open ${each.closings === 1 ? 'item'
+        : 'items'} before it`);
     });
-    if (lost.length) items.push(h('li', {}, h('b', {}, `${lost.length} events that were seen are not in the log any longer: `), h('span.mono', {}, `${lost[0].id} … ${lost.at(-1).id}`)));
+    if (lost.length) items.push(h('li', {}, h('b', {}, `${lost.length} events that were seen are not in the log any longer: `),
+      h('span.mono', {}, `${lost[0].id} … ${lost.at(-1).id}`)));
     this.crashes.replaceChildren(h('h2', {}, 'Restarts and crashes'),
-      h('p.big', {}, items.length ? `${counted(generations.length, 'generation')}, ${counted(breaks.filter(({ kind }) => kind === 'repair').length, 'repaired run')}` : 'none in this thread'),
-      h('ul', {}, items), h('p', {}, generations.length ? `Written in generation ${generations.map(({ generation }) => generation).slice(-3).join(', ')}.` : ''));
+      h('p.big', {}, items.length ? `${counted(generations.length,
+        'generation')}, ${counted(breaks.filter(({ kind }) => kind === 'repair').length, 'repaired run')}` : 'none in this thread'),
+      h('ul', {}, items), h('p', {},
+        generations.length ? `Written in generation ${generations.map(({ generation }) => generation).slice(-3).join(', ')}.`
+        : ''));
   }
 
   #readersStamp = '';
@@ -134,10 +162,13 @@ export class ProofView {
     const { history, events } = app.session;
     const behind = cursor => {
       const index = cursor ? history.indexOf(cursor) : -1;
-      return index < 0 ? cursor ? ` ${cursor}` : ' nothing yet' : index === events.length - 1 ? ' all' : ` up to #${events[index].seq}, ${duration(Date.parse(events.at(-1).time) - Date.parse(events[index].time))} behind`;
+      return index < 0 ? cursor ? ` ${cursor}` : ' nothing yet' : index === events.length - 1 ? ' all'
+        : ` up to #${events[index].seq}, ${duration(Date.parse(events.at(-1).time) - Date.parse(events[index].time))} behind`;
     };
-    this.readers.replaceChildren(h('h2', {}, 'Readers'), h('p.big', {}, readers.length === 1 ? '1 subscription, which may be this page' : `${readers.length} subscriptions, this page among them`),
-      h('ul', {}, readers.slice(0, 50).map(reader => h('li', {}, h('b', {}, reveal(reader.consumer ?? reader.user_id ?? '')), h('span.mono.dim', {}, ` ${reveal(reader.connection_id)} `), reveal(reader.state),
+    this.readers.replaceChildren(h('h2', {}, 'Readers'), h('p.big', {},
+      readers.length === 1 ? '1 subscription, which may be this page' : `${readers.length} subscriptions, this page among them`),
+      h('ul', {}, readers.slice(0, 50).map(reader => h('li', {}, h('b', {}, reveal(reader.consumer ?? reader.user_id ?? '')),
+        h('span.mono.dim', {}, ` ${reveal(reader.connection_id)} `), reveal(reader.state),
         h('br'), h('span.dim', {}, `sent${behind(reader.sent)} · acknowledged${behind(reader.acknowledged)}`)))),
       readers.length > 50 ? h('p', {}, `showing 50 of ${readers.length}`) : '');
   }

@@ -11,14 +11,16 @@ const LONGEST_PAUSE = 2000;
 export class ReplayCard {
   constructor(app) {
     this.app = app;
-    this.kind = h('select.field', { 'aria-label': 'Fault' }, h('option', { value: '' }, 'no fault'), Object.entries(FAULTS).map(([kind, words]) => h('option', { value: kind }, words)));
+    this.kind = h('select.field', { 'aria-label': 'Fault' }, h('option', { value: '' }, 'no fault'),
+      Object.entries(FAULTS).map(([kind, words]) => h('option', { value: kind }, words)));
     this.kind.value = 'cut';
     this.speed = h('select.field', { 'aria-label': 'Speed' }, SPEEDS.map(([value, words]) => h('option', { value }, words)));
     this.button = h('button.plain', { onClick: () => (this.isRunning ? this.#stop() : this.run()) }, 'Replay');
     this.stepButton = h('button.plain', { onClick: () => this.#step() }, 'Step');
     this.where = h('span.dim.small');
     this.text = h('p.clip');
-    this.status = h('p', { role: 'status' }, 'The events go through agent-events.js once more, and what it makes of them is compared with the log.');
+    this.status = h('p', { role: 'status' },
+      'The events go through agent-events.js once more, and what it makes of them is compared with the log.');
     for (const select of [this.kind, this.speed]) select.style.setProperty('width', 'auto');
     this.element = h('section.card', {}, h('h2', {}, 'Replay with a fault'), h('div.row', {}, this.kind, this.where),
       h('div.row', {}, this.speed, this.button, this.stepButton), this.text, this.status);
@@ -47,7 +49,8 @@ export class ReplayCard {
     this.#stop();
     this.recovered = [];
     this.events = session.events.slice();
-    this.service = new ReplayService({ events: this.events, Fold, parse, stringify, kind: this.kind.value, at: Math.min(Math.max(cursor, 1), this.events.length - 1) });
+    this.service = new ReplayService({ events: this.events, Fold, parse, stringify, kind: this.kind.value,
+      at: Math.min(Math.max(cursor, 1), this.events.length - 1) });
     this.client = new AgentEvents({
       url: '/', cursorStore: 'memory', WebSocket: this.service.Socket, random: () => 0, networkTarget: new EventTarget(),
     });
@@ -94,7 +97,8 @@ export class ReplayCard {
   }
 
   get #how() {
-    const again = this.recovered.slice(1).map(({ how, reason, missed }) => `${how}${reason ? ` (${reason})` : ''}, ${missed} missed`);
+    const again = this.recovered.slice(1).map(({ how, reason,
+      missed }) => `${how}${reason ? ` (${reason})` : ''}, ${missed} missed`);
     return again.length ? `; it recovered: ${again.join('; ')}` : '';
   }
 
@@ -106,7 +110,8 @@ export class ReplayCard {
     const [ours, theirs] = [canonical(expected.state), canonical(this.thread.state)];
     this.holds = ours === theirs;
     this.status.replaceChildren(h(this.holds ? 'span.yes-mark' : 'span.no-mark', {}, this.holds ? '✓ ' : '✕ '),
-      this.holds ? 'the client ended in the state of the log ' : 'the client ended in another state than the log ', h('span.mono', {}, fingerprint(theirs)), this.#how);
+      this.holds ? 'the client ended in the state of the log ' : 'the client ended in another state than the log ',
+        h('span.mono', {}, fingerprint(theirs)), this.#how);
     this.#stop();
     return this.holds;
   }

@@ -42,7 +42,8 @@ export class ScrubView {
     put(this.element, 'aria-valuemax', session.events.length);
     put(this.element, 'aria-valuenow', cursor + 1);
     const event = session.events[cursor];
-    put(this.element, 'aria-valuetext', event ? `event ${event.seq} of ${session.events.at(-1).seq}, ${event.type}` : 'no events');
+    put(this.element, 'aria-valuetext', event ? `event ${event.seq} of ${session.events.at(-1).seq}, ${event.type}`
+      : 'no events');
     this.head.style.setProperty('transform', `translateX(${event ? Math.min(scale.x(this.app.cursorTime), width - 1) : -10}px)`);
     const real = this.app.timeline.scale;
     const isWhole = ui.view.from === 0 && ui.view.to === 1;
@@ -52,7 +53,8 @@ export class ScrubView {
       this.lens.style.setProperty('left', `${from}px`);
       this.lens.style.setProperty('width', `${Math.max(scale.x(real.time(real.width)) - from, 3)}px`);
     }
-    const stamp = [session.id, session.spans.version, session.openRuns.length ? Math.floor(now / 250) : session.version, width, ui.theme].join();
+    const stamp = [session.id, session.spans.version, session.openRuns.length ? Math.floor(now / 250) : session.version, width,
+      ui.theme].join();
     if (stamp === this.#stamp) return;
     this.#stamp = stamp;
     this.#draw(scale, width);
@@ -69,7 +71,8 @@ export class ScrubView {
     const style = getComputedStyle(document.documentElement);
     const colours = new Map();
     const colour = kind => {
-      if (!colours.has(kind)) colours.set(kind, style.getPropertyValue(`--f-${kind}`).trim() || style.getPropertyValue('--f-ended').trim());
+      if (!colours.has(kind)) colours.set(kind, style.getPropertyValue(`--f-${kind}`).trim()
+        || style.getPropertyValue('--f-ended').trim());
       return colours.get(kind);
     };
     // Each run has a band as deep as its tree; runs one after the other share the height.

@@ -50,7 +50,8 @@ export class Service extends EventTarget {
     if (this.#token) headers.authorization = `Bearer ${this.#token}`;
     if (body) headers['content-type'] = 'application/json';
     if (key) headers['idempotency-key'] = key;
-    const response = await fetch(path, { method, headers, body: body && JSON.stringify(body), cache: 'no-store', credentials: 'omit' });
+    const response = await fetch(path, { method, headers, body: body && JSON.stringify(body), cache: 'no-store',
+      credentials: 'omit' });
     const date = Date.parse(response.headers.get('date') ?? '');
     if (!Number.isNaN(date) && Math.abs(date + 500 - Date.now() - this.offset) > 2000) this.offset = date + 500 - Date.now();
     const text = await response.text();

@@ -45,7 +45,8 @@ export class Session {
   get lost() {
     if (!this.previous || !this.isCaughtUp) return [];
     const { history } = this;
-    this.#lost ??= this.previous.history.events.filter(event => history.indexOf(event.id) < 0 && Number(event.seq) >= history.proof.from);
+    this.#lost ??= this.previous.history.events.filter(event => history.indexOf(event.id) < 0
+      && Number(event.seq) >= history.proof.from);
     return this.#lost;
   }
 
@@ -76,7 +77,8 @@ export class Session {
   /** The end of a recording: runs of which the end is missing. */
   finish() {
     for (const run of this.openRuns.filter(({ isCut }) => !isCut)) {
-      this.#found({ index: run.first, code: 'run.unended', message: `the run ${run.id} starts here and has no end`, legal: ['agent_completed', 'agent_failed', 'agent_cancelled'] });
+      this.#found({ index: run.first, code: 'run.unended', message: `the run ${run.id} starts here and has no end`,
+        legal: ['agent_completed', 'agent_failed', 'agent_cancelled'] });
     }
   }
 
@@ -94,7 +96,8 @@ export class Session {
 
   /** The text of an event in which filters look. */
   textOf = event => {
-    if (!this.#texts.has(event)) this.#texts.set(event, JSON.stringify(event, (key, value) => (typeof value === 'bigint' ? `${value}` : value)));
+    if (!this.#texts.has(event)) this.#texts.set(event, JSON.stringify(event,
+      (key, value) => (typeof value === 'bigint' ? `${value}` : value)));
     return this.#texts.get(event);
   };
 
@@ -105,7 +108,8 @@ export class Session {
 
   get longestRun() {
     const length = run => (run.end ?? this.spans.end) - run.start;
-    return this.spans.roots.filter(({ kind }) => kind === 'run').reduce((one, other) => (!one || length(other) > length(one) ? other : one), undefined);
+    return this.spans.roots.filter(({ kind }) => kind === 'run').reduce((one,
+      other) => (!one || length(other) > length(one) ? other : one), undefined);
   }
 
   /** idle, queued, running, waiting, paused: of the thread as a whole. */

@@ -1,4 +1,5 @@
 /** The frame of the page: columns, tabs, the head with the state of the thread, banners, what is said to screen readers. */
+import { BannerView } from './banner-view.js';
 import { CompareView } from './compare-view.js';
 import { Composer } from './composer.js';
 import { ConversationView } from './conversation-view.js';
@@ -19,7 +20,8 @@ import { TimelineView } from './timeline-view.js';
 import { Welcome } from './welcome.js';
 
 const LOWER = { events: 'Events', order: 'Order', proof: 'Proof', compare: 'Compare' };
-const PANES = [['threads', 'Threads', 'queued'], ['conversation', 'Talk', 'message'], ['timeline', 'Timeline', 'run'], ['lower', 'Events', 'mark'], ['event', 'Detail', 'tool']];
+const PANES = [['threads', 'Threads', 'queued'], ['conversation', 'Talk', 'message'], ['timeline', 'Timeline', 'run'],
+  ['lower', 'Events', 'mark'], ['event', 'Detail', 'tool']];
 const WORDS = { idle: 'idle', running: 'running', waiting: 'waiting for a person', paused: 'paused', queued: 'queued' };
 const ZONE_WORDS = { utc: 'UTC', local: 'Local', relative: '+0' };
 
@@ -44,26 +46,33 @@ export class Shell {
     this.toast = h('div.toast', { role: 'status' });
     this.region = h('div.unseen', { 'aria-live': 'polite' });
     this.drop = h('div.drop', { hidden: true }, 'Drop the recording: it stays in this page');
-    this.banner = h('div.banner', { role: 'alert', hidden: true });
+    this.banner = new BannerView(app);
     this.name = h('span.name.clip');
     this.state = h('span.tag');
-    this.proofLink = h('button.quiet.small.clip.wide-only', { title: 'How this is proved (3)', onClick: () => app.set({ lower: 'proof', pane: 'lower' }) });
+    this.proofLink = h('button.quiet.small.clip.wide-only',
+      { title: 'How this is proved (3)', onClick: () => app.set({ lower: 'proof', pane: 'lower' }) });
     this.head = h('button.plain', { hidden: true, onClick: () => app.toHead(), title: 'Back to the head (L)' }, 'Live');
     this.zones = h('div.segments', { role: 'group', 'aria-label': 'Time zone' }, ZONES.map(zone =>
-      h('button', { 'data-zone': zone, title: `${zone} times everywhere (Z)`, onClick: () => app.set({ zone }) }, ZONE_WORDS[zone])));
+      h('button', { 'data-zone': zone, title: `${zone} times everywhere (Z)`, onClick: () => app.set({ zone }) },
+        ZONE_WORDS[zone])));
     this.tabs = h('div.tabs', { role: 'tablist', 'aria-label': 'Views' }, Object.entries(LOWER).map(([name, title]) =>
-      h('button', { role: 'tab', 'data-name': name, id: `tab-${name}`, 'aria-controls': `panel-${name}`, onClick: () => app.set({ lower: name }) }, title, h('span.count'))));
+      h('button', { role: 'tab', 'data-name': name, id: `tab-${name}`, 'aria-controls': `panel-${name}`,
+        onClick: () => app.set({ lower: name }) }, title, h('span.count'))));
     this.tabs.addEventListener('keydown', event => this.#moveTab(event));
-    this.panels = Object.fromEntries(Object.keys(LOWER).map(name => [name, h('div.panel', { role: 'tabpanel', id: `panel-${name}`, 'aria-labelledby': `tab-${name}` }, this[name].element)]));
+    this.panels = Object.fromEntries(Object.keys(LOWER).map(name => [name,
+      h('div.panel', { role: 'tabpanel', id: `panel-${name}`, 'aria-labelledby': `tab-${name}` }, this[name].element)]));
     this.upper = h('div.upper', {}, this.scrub.element, this.spent.element, this.timeline.element);
     this.lower = h('div.lower', {}, this.tabs, Object.values(this.panels));
     this.splitter = splitter(this.upper, this.lower, () => app.changed());
-    this.centre = h('main.centre', {}, h('div.head', {}, this.name, this.state, this.proofLink, h('span.space'), this.head, this.zones,
+    this.centre = h('main.centre', {}, h('div.head', {}, this.name, this.state, this.proofLink, h('span.space'), this.head,
+      this.zones,
       h('button.quiet', { 'aria-label': 'Dark or light', title: 'Dark or light (M)', onClick: () => app.nextTheme() }, '◐'),
-      h('button.quiet.wide-only', { 'aria-label': 'Keyboard', title: 'Keyboard (?)', onClick: () => this.help() }, '?')), this.banner, this.welcome.element, this.upper, this.splitter, this.lower);
+      h('button.quiet.wide-only', { 'aria-label': 'Keyboard', title: 'Keyboard (?)', onClick: () => this.help() }, '?')),
+        this.banner.element, this.welcome.element, this.upper, this.splitter, this.lower);
     this.tabbar = h('nav.tabbar', { 'aria-label': 'Panes' }, PANES.map(([pane, title, kind]) =>
       h('button', { 'data-pane': pane, onClick: () => app.set({ pane }) }, glyph(kind), h('span', {}, title))));
-    this.element = h('div.app', {}, this.threads.element, this.centre, this.conversation.element, this.detail.element, this.tabbar,
+    this.element = h('div.app', {}, this.threads.element, this.centre, this.conversation.element, this.detail.element,
+      this.tabbar,
       this.toast, this.region, this.drop, this.sheet);
     this.#takeFiles();
   }
@@ -124,11 +133,12 @@ export class Shell {
     if (ui.selected !== undefined && has) this.element.dataset.event = '';
     else delete this.element.dataset.event;
     for (const part of [this.upper, this.lower, this.splitter, this.state, this.proofLink]) part.hidden = !has;
-    for (const button of this.tabbar.children) put(button, 'aria-current', button.dataset.pane === this.element.dataset.pane ? 'true' : undefined);
+    for (const button of this.tabbar.children) put(button, 'aria-current',
+      button.dataset.pane === this.element.dataset.pane ? 'true' : undefined);
     for (const button of this.zones.children) put(button, 'aria-pressed', String(button.dataset.zone === ui.zone));
     this.welcome.render();
     this.#head();
-    this.#banner();
+    this.banner.render();
     this.threads.render();
     this.composer.render();
     this.conversation.render();
@@ -154,7 +164,8 @@ export class Shell {
     const { session } = app;
     say(this.name, session ? reveal(session.id) : 'New conversation');
     put(this.head, 'hidden', !session || app.isHead);
-    document.title = session ? `${reveal(session.id)} · ${session.status === 'idle' ? '' : `${session.status} · `}Agent events` : 'Agent events';
+    document.title = session ? `${reveal(session.id)} · ${session.status === 'idle' ? '' : `${session.status} · `}Agent events`
+      : 'Agent events';
     if (!session) return;
     const status = session.file ? 'recording' : session.status;
     this.state.dataset.kind = { running: 'message', waiting: 'person', paused: 'paused', recording: 'mark' }[status] ?? 'mark';
@@ -171,30 +182,10 @@ export class Shell {
     const { service } = this.app;
     const ended = session.spans.story.findLast?.(item => item.kind === 'end');
     const connection = session.isLive && service.status !== 'connected' ? `, ${service.status}` : '';
-    const words = `${session.id}: ${WORDS[status] ?? status}${status === 'idle' && ended ? `, ${ended.run.name} ${ended.run.status}` : ''}${connection}`;
+    const words = `${session.id}: ${WORDS[status] ?? status}${status === 'idle' && ended
+      ? `, ${ended.run.name} ${ended.run.status}` : ''}${connection}`;
     if (words === this.#said) return;
     this.#said = words;
     say(this.region, words);
-  }
-
-  #banner() {
-    const { app } = this;
-    const { session } = app;
-    const error = session?.error ?? (app.service.status === 'refused' ? app.service.error : undefined);
-    const lost = session?.lost ?? [];
-    const banner = app.needsToken || error?.code?.startsWith('auth.') ? { isToken: true, text: 'The service asks who you are.' }
-      : error ? { kind: 'failed', text: `${error.code}: ${error.message}` }
-        : app.banner ?? (lost.length && session.seenLost !== lost.length ? { kind: 'failed', text: `${lost.length} events that this page had shown were lost: the log diverged after ${session.history.events[Math.max(0, session.history.indexOfSequence(Number(lost[0].seq) - 1))]?.id}.`, action: ['Understood', () => { session.seenLost = lost.length; app.changed(); }] } : undefined);
-    const key = banner ? `${banner.text}${Boolean(banner.isToken)}` : '';
-    if (key === this.bannerKey) return;
-    this.bannerKey = key;
-    put(this.banner, 'hidden', !banner);
-    if (!banner) return;
-    this.banner.dataset.kind = banner.kind ?? 'person';
-    const input = h('input.field', { type: 'password', placeholder: 'Token', 'aria-label': 'Token', autocomplete: 'off', style: { 'max-width': '280px' }, onKeydown: event => { if (event.code === 'Enter') app.signIn(input.value); } });
-    this.banner.replaceChildren(h('p', {}, reveal(banner.text)), banner.isToken ? [input, h('button.plain', { onClick: () => app.signIn(input.value) }, 'Sign in')] : '',
-      banner.action ? h('button.plain', { onClick: banner.action[1] }, banner.action[0]) : '',
-      banner.isToken || error ? '' : h('button.quiet', { 'aria-label': 'Close', onClick: () => { app.banner = undefined; session && (session.seenLost = lost.length); app.changed(); } }, '✕'));
-    if (banner.isToken) this.banner.replaceChildren(h('p', {}, banner.text), input, h('button.plain', { onClick: () => app.signIn(input.value) }, 'Sign in'));
   }
 }

@@ -3,7 +3,8 @@ import { h } from './dom.js';
 import { remember, remembered } from './settings.js';
 
 export function splitter(upper, lower, changed) {
-  const element = h('div.splitter', { role: 'separator', tabindex: '0', 'aria-orientation': 'horizontal', 'aria-label': 'Height of the timeline', 'aria-valuemin': '15', 'aria-valuemax': '85' });
+  const element = h('div.splitter', { role: 'separator', tabindex: '0', 'aria-orientation': 'horizontal',
+    'aria-label': 'Height of the timeline', 'aria-valuemin': '15', 'aria-valuemax': '85' });
   let part = remembered('split', 55);
   const set = value => {
     part = Math.min(85, Math.max(15, value));

@@ -6,7 +6,8 @@ import { accentOf, reveal, titleOf } from './core/words.js';
 import { glyph, h, put, s, say } from './dom.js';
 import { Rows } from './rows.js';
 
-const BAD = { failed: 'failed', timed_out: 'timed out', denied: 'denied', cancelled: 'cancelled', lost: 'lost', interrupted: 'interrupted', unended: 'cut off', expired: 'expired' };
+const BAD = { failed: 'failed', timed_out: 'timed out', denied: 'denied', cancelled: 'cancelled', lost: 'lost',
+  interrupted: 'interrupted', unended: 'cut off', expired: 'expired' };
 
 export class TimelineView {
   #folded = new Set();
@@ -19,7 +20,8 @@ export class TimelineView {
   constructor(app) {
     this.app = app;
     this.list = new Rows({
-      role: 'tree', label: 'Waterfall', make: () => this.#make(), fill: (row, index) => this.#fill(row, index), onFollow: () => app.changed(),
+      role: 'tree', label: 'Waterfall', make: () => this.#make(), fill: (row, index) => this.#fill(row, index),
+        onFollow: () => app.changed(),
     });
     this.list.followsEnd = true;
     this.ticks = h('div.ticks');
@@ -28,8 +30,10 @@ export class TimelineView {
     this.over = h('div.lines.over', { 'aria-hidden': 'true' });
     this.head = h('div.playhead');
     this.more = h('button.plain.more', { hidden: true, onClick: () => this.list.follow() });
-    this.idle = h('button.quiet', { title: 'Compress idle stretches (G)', onClick: () => app.set({ compress: !app.ui.compress }) });
-    this.fit = h('button.quiet', { title: 'Everything in view (0)', onClick: () => app.set({ view: { from: 0, to: 1 } }) }, 'Fit');
+    this.idle = h('button.quiet', { title: 'Compress idle stretches (G)',
+      onClick: () => app.set({ compress: !app.ui.compress }) });
+    this.fit = h('button.quiet', { title: 'Everything in view (0)', onClick: () => app.set({ view: { from: 0, to: 1 } }) },
+      'Fit');
     this.shown = h('span.dim.clip');
     this.element = h('div.holder.waterfall', {},
       h('div.tools', {}, this.shown, h('span', { style: { flex: '1' } }), this.idle,
@@ -45,7 +49,8 @@ export class TimelineView {
   #listen() {
     const { element } = this.list;
     element.addEventListener('wheel', event => {
-      if (!event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey && Math.abs(event.deltaX) < Math.abs(event.deltaY)) return;
+      if (!event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey
+        && Math.abs(event.deltaX) < Math.abs(event.deltaY)) return;
       event.preventDefault();
       const x = event.clientX - this.ticks.getBoundingClientRect().left;
       if (event.ctrlKey || event.metaKey || event.altKey) this.zoom(Math.exp(event.deltaY * 0.004), x / this.scale.width);
@@ -53,7 +58,8 @@ export class TimelineView {
     }, { passive: false });
     let from;
     element.addEventListener('pointerdown', event => {
-      if (event.button === 0 && event.target.closest('.track') && event.pointerType === 'mouse') from = { x: event.clientX, view: this.app.ui.view, id: event.pointerId };
+      if (event.button === 0 && event.target.closest('.track') && event.pointerType === 'mouse') from = { x: event.clientX,
+        view: this.app.ui.view, id: event.pointerId };
     });
     element.addEventListener('pointermove', event => {
       if (!from) return;
@@ -137,7 +143,8 @@ export class TimelineView {
       this.#gapsVersion = session.version;
     }
     return new Scale({
-      start: spans.start ?? 0, end: Math.max(spans.end ?? 1, now), width: this.width ?? 600, gaps: ui.compress ? this.#gaps : [], view,
+      start: spans.start ?? 0, end: Math.max(spans.end ?? 1, now), width: this.width ?? 600,
+        gaps: ui.compress ? this.#gaps : [], view,
     });
   }
 
@@ -160,10 +167,12 @@ export class TimelineView {
       this.#rows = session.spans.rows(span => this.#folded.has(span));
       this.list.count = this.#rows.length;
       const hidden = session.spans.all.length - this.#rows.length;
-      say(this.shown, `${session.spans.all.length.toLocaleString('en')} spans${hidden ? ` · showing ${this.#rows.length.toLocaleString('en')}, ${hidden.toLocaleString('en')} folded` : ''}`);
+      say(this.shown, `${session.spans.all.length.toLocaleString('en')} spans${hidden
+        ? ` · showing ${this.#rows.length.toLocaleString('en')}, ${hidden.toLocaleString('en')} folded` : ''}`);
     }
     const selected = app.selectedSpan;
-    const stamp = [session.version, ui.view.from, ui.view.to, ui.compress, this.width, now, app.cursor, app.subscribersVersion, selected?.first, ui.zone].join();
+    const stamp = [session.version, ui.view.from, ui.view.to, ui.compress, this.width, now, app.cursor, app.subscribersVersion,
+      selected?.first, ui.zone].join();
     if (stamp !== this.#stamp) {
       this.#stamp = stamp;
       this.selected = selected;
@@ -184,7 +193,8 @@ export class TimelineView {
     const whole = Math.max(end - start, 1);
     put(this.idle, 'hidden', !this.#gaps.length || session.openRuns.length > 0);
     put(this.idle, 'aria-pressed', String(Boolean(ui.compress)));
-    if (this.#gaps.length) say(this.idle, `${duration(whole)}, ${Math.round((idle / whole) * 1000) / 10} % idle · ${ui.compress ? 'compressed' : 'compress'}`);
+    if (this.#gaps.length) say(this.idle, `${duration(whole)}, ${Math.round((idle / whole) * 1000) / 10} % idle · ${ui.compress
+      ? 'compressed' : 'compress'}`);
     put(this.fit, 'disabled', ui.view.from === 0 && ui.view.to === 1);
     const below = session.isLive && !this.list.isFollowing && session.openRuns.length > 0;
     put(this.more, 'hidden', !below);
@@ -201,7 +211,8 @@ export class TimelineView {
     const gaps = scale.gapBoxes.map(({ x, width }) => h('div.gap', { style: { left: `${x}px`, width: `${width}px` } }));
     const breaks = app.session.spans.breaks.filter(each => each.kind === 'generation').map(each => {
       const x = scale.x(each.time);
-      return x >= 0 && x <= scale.width && h(`div.break${x > scale.width - 130 ? '.flip' : ''}`, { style: { left: `${x}px` } }, h('span', {}, 'log opened again'));
+      return x >= 0 && x <= scale.width && h(`div.break${x > scale.width - 130 ? '.flip' : ''}`, { style: { left: `${x}px` } },
+        h('span', {}, 'log opened again'));
     });
     const grid = ticks.map(({ x }) => h('div.grid', { style: { left: `${x}px` } }));
     this.lines.replaceChildren(...grid, ...gaps);
@@ -219,14 +230,16 @@ export class TimelineView {
       const index = reader[what] ? session.history.indexOf(reader[what]) : -1;
       const x = index < 0 ? -1 : this.scale.x(Date.parse(session.events[index].time));
       if (x < 0 || x > this.scale.width) return undefined;
-      const title = `${reader.consumer ?? reader.connection_id}: ${what} #${session.events[index].seq}, ${clock.time(Date.parse(session.events[index].time))}`;
+      const title = `${reader.consumer
+        ?? reader.connection_id}: ${what} #${session.events[index].seq}, ${clock.time(Date.parse(session.events[index].time))}`;
       return h(`i.reader.${what}`, { title, style: { left: `${x}px` } });
     })).filter(Boolean);
   }
 
   #make() {
     const row = h('div.r', { role: 'treeitem' });
-    row.fold = h('span.fold', {}, s('svg', { viewBox: '0 0 8 8', fill: 'currentColor', 'aria-hidden': 'true' }, s('path', { d: 'M0 2h8L4 7z' })));
+    row.fold = h('span.fold', {}, s('svg', { viewBox: '0 0 8 8', fill: 'currentColor', 'aria-hidden': 'true' },
+      s('path', { d: 'M0 2h8L4 7z' })));
     row.name = h('b.clip');
     row.rest = h('span.clip');
     row.label = h('div.label', {}, row.fold, row.name, row.rest);
@@ -246,7 +259,8 @@ export class TimelineView {
       row.dataset.kind = accent;
       row.dataset.span = span.kind;
       row.sign?.remove();
-      row.sign = glyph(span.kind === 'run' && span.parentRun ? 'child' : accent === 'failed' && span.kind !== 'tool' ? accent : accent);
+      row.sign = glyph(span.kind === 'run' && span.parentRun ? 'child' : accent === 'failed' && span.kind !== 'tool' ? accent
+        : accent);
       row.fold.after(row.sign);
     }
     row.span = span;
@@ -269,9 +283,11 @@ export class TimelineView {
     put(row.bar, 'hidden', !box);
     put(row.took, 'hidden', !box || isInstant);
     const took = duration(end - span.start);
-    put(row, 'aria-label', `${name} ${rest}, ${span.isOpen ? 'open' : BAD[span.status] ?? ''} ${took}, from ${app.clock.full(span.start)}`);
+    put(row, 'aria-label', `${name} ${rest}, ${span.isOpen ? 'open' : BAD[span.status]
+      ?? ''} ${took}, from ${app.clock.full(span.start)}`);
     if (!box) return;
-    row.bar.className = `bar ${span.kind === 'run' ? 'run' : accent}${isInstant ? ' instant' : ''}${span.isOpen ? ' open' : ''}${span.status === 'unended' || span.status === 'lost' ? ' unended' : ''}`;
+    row.bar.className = `bar ${span.kind === 'run' ? 'run' : accent}${isInstant ? ' instant' : ''}${span.isOpen ? ' open'
+      : ''}${span.status === 'unended' || span.status === 'lost' ? ' unended' : ''}`;
     row.bar.title = `${name} · ${app.clock.full(span.start)} · ${took}`;
     row.bar.style.setProperty('transform', `translateX(${box.x}px)`);
     row.bar.style.setProperty('width', `${box.width}px`);

@@ -52,7 +52,8 @@ export class AsOf {
 /** JSON with sorted members. */
 export function canonical(value) {
   if (Array.isArray(value)) return `[${value.map(canonical)}]`;
-  if (value === null || typeof value !== 'object') return typeof value === 'bigint' ? `${value}` : JSON.stringify(value) ?? 'null';
+  if (value === null || typeof value !== 'object') return typeof value === 'bigint' ? `${value}` : JSON.stringify(value)
+    ?? 'null';
   return `{${Object.keys(value).sort().filter(key => value[key] !== undefined).map(key => `${JSON.stringify(key)}:${canonical(value[key])}`)}}`;
 }
 

@@ -7,7 +7,8 @@
 
 export const TYPES = [
   'agent_queued', 'agent_started', 'agent_thinking', 'agent_progress', 'input_taken', 'message_delta', 'message_completed',
-  'tool_executing', 'tool_progress', 'tool_completed', 'approval_requested', 'approval_resolved', 'usage_reported', 'agent_paused',
+  'tool_executing', 'tool_progress', 'tool_completed', 'approval_requested', 'approval_resolved', 'usage_reported',
+    'agent_paused',
   'agent_resumed', 'agent_completed', 'agent_failed', 'agent_cancelled', 'custom',
 ];
 const THREAD_TYPES = new Set(['user_message', 'state_updated']);
@@ -59,7 +60,8 @@ export class Order {
   receive(event) {
     const { type, run_id: id } = event;
     if (THREAD_TYPES.has(type) || (type === 'custom' && id === undefined)) return undefined;
-    if (id === undefined) return TYPES.includes(type) ? { code: 'event.missing_field', message: `${type} names no run`, legal: [] } : undefined;
+    if (id === undefined) return TYPES.includes(type) ? { code: 'event.missing_field', message: `${type} names no run`,
+      legal: [] } : undefined;
     let run = this.runs.get(id);
     if (!run) {
       this.runs.set(id, run = new Run(id));
@@ -88,7 +90,8 @@ export class Order {
 
   #check(run, { type, data, agent }) {
     if (!TYPES.includes(type)) return undefined;
-    if (type === 'agent_queued' && run.state !== 'not started') return reject('already_started', 'the run was queued or started before');
+    if (type === 'agent_queued' && run.state !== 'not started') return reject('already_started',
+      'the run was queued or started before');
     if (type === 'agent_started' && !['not started', 'queued'].includes(run.state)) {
       return reject('already_started', 'a run of this id has started before');
     }
@@ -100,7 +103,8 @@ export class Order {
       return reject('agent_mismatch', `the event names ${agent}, the run is one of ${run.agent}`);
     }
     if (run.state === 'queued') return this.#checkQueued(type, data);
-    if (run.state === 'paused' && !WHILE_PAUSED.has(type) && !run.suspect) return reject('paused', `the run is paused and takes no ${type}`);
+    if (run.state === 'paused' && !WHILE_PAUSED.has(type) && !run.suspect) return reject('paused',
+      `the run is paused and takes no ${type}`);
     return run.isCut ? undefined : this.#checkItems(run, type, data);
   }
 
@@ -120,7 +124,8 @@ export class Order {
       }
       case 'message_delta':
       case 'message_completed':
-        return run.closedMessages.has(data.message_id) ? reject('message_closed', `message ${data.message_id} is completed`) : undefined;
+        return run.closedMessages.has(data.message_id) ? reject('message_closed', `message ${data.message_id} is completed`)
+          : undefined;
       case 'tool_executing':
         return run.calls.has(data.call_id) ? reject('call_reused', `call ${data.call_id} is open already`) : undefined;
       case 'tool_progress':
@@ -128,14 +133,16 @@ export class Order {
       case 'tool_completed': {
         const call = run.calls.get(data.call_id);
         if (!call) return reject('call_not_open', `call ${data.call_id} is not open`);
-        return call.tool === data.tool ? undefined : reject('call_not_open', `call ${data.call_id} is one of ${call.tool}, not ${data.tool}`);
+        return call.tool === data.tool ? undefined : reject('call_not_open',
+          `call ${data.call_id} is one of ${call.tool}, not ${data.tool}`);
       }
       case 'approval_requested':
         if (run.usedApprovals.has(data.approval_id)) return reject('approval_reused', `approval ${data.approval_id} is not new`);
         return data.call_id === undefined || run.calls.has(data.call_id)
           ? undefined : reject('call_not_open', `call ${data.call_id} is not open`);
       case 'approval_resolved':
-        return run.approvals.has(data.approval_id) ? undefined : reject('approval_not_open', `approval ${data.approval_id} is not open`);
+        return run.approvals.has(data.approval_id) ? undefined
+          : reject('approval_not_open', `approval ${data.approval_id} is not open`);
       case 'agent_resumed':
         return run.state === 'paused' ? undefined : reject('not_paused', 'the run is not paused');
       case 'agent_completed':

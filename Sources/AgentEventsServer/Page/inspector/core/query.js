@@ -18,7 +18,8 @@ const KEYS = {
   seq: event => String(event.seq),
 };
 
-export const FAILED = event => event.type === 'agent_failed' || (event.type === 'tool_completed' && event.data.status !== 'succeeded')
+export const FAILED = event => event.type === 'agent_failed'
+  || (event.type === 'tool_completed' && event.data.status !== 'succeeded')
   || (event.type === 'approval_resolved' && event.data.decision !== 'approved');
 
 /**
@@ -41,7 +42,8 @@ export function query(text, textOf) {
       const exact = quoted !== undefined;
       test = event => {
         const member = String(KEYS[key](event) ?? '').toLowerCase();
-        return exact ? member === value : value.split(',').some(each => member === each || (each.length > 2 && member.includes(each)));
+        return exact ? member === value : value.split(',').some(each => member === each
+          || (each.length > 2 && member.includes(each)));
       };
     } else {
       unknown.push(`${key}:`);

@@ -4,7 +4,8 @@
  */
 
 export const FAULTS = {
-  cut: 'the connection is cut before it', drop: 'it is left out', duplicate: 'it comes twice', swap: 'it comes after the next one',
+  cut: 'the connection is cut before it', drop: 'it is left out', duplicate: 'it comes twice',
+    swap: 'it comes after the next one',
   merge: 'its fragments come merged', reset: 'the connection is cut, and the history is another one',
 };
 
@@ -92,7 +93,8 @@ export class ReplayService {
         && event.data.message_id === pending.event.data.message_id && event.data.thought_id === pending.event.data.thought_id;
       if (isSame) {
         const { event: before } = pending;
-        const joined = { ...event, from_seq: before.from_seq ?? before.seq, data: { ...event.data, text: before.data.text + event.data.text } };
+        const joined = { ...event, from_seq: before.from_seq ?? before.seq,
+          data: { ...event.data, text: before.data.text + event.data.text } };
         this.#pending = { merges: true, event: joined };
         if (this.isAtEnd) this.#flush();
         return;

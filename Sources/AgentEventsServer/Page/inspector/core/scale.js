@@ -80,7 +80,8 @@ export class Scale {
     // Where time is compressed, its edges are said.
     for (const time of [this.start, ...this.gaps.map(gap => gap.to)]) {
       const x = this.x(time);
-      if (this.gaps.length && x >= 0 && x < this.width - 60 && ticks.every(tick => x < tick.x - 70 || x > tick.x + 70)) ticks.push({ time, x, step });
+      if (this.gaps.length && x >= 0 && x < this.width - 60
+        && ticks.every(tick => x < tick.x - 70 || x > tick.x + 70)) ticks.push({ time, x, step });
     }
     return ticks;
   }
@@ -88,12 +89,14 @@ export class Scale {
 
 /** Ticks since an origin, for relative times. */
 export function relativeTicks(scale, origin, apart) {
-  const shifted = new Scale({ ...scale, start: scale.start - origin, end: scale.end - origin, gaps: scale.gaps.map(gap => ({ from: gap.from - origin, to: gap.to - origin })) });
+  const shifted = new Scale({ ...scale, start: scale.start - origin, end: scale.end - origin,
+    gaps: scale.gaps.map(gap => ({ from: gap.from - origin, to: gap.to - origin })) });
   return shifted.ticks(apart).map(tick => ({ ...tick, time: tick.time + origin }));
 }
 
 const STEPS = [
-  1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000,
+  1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000,
+    1_800_000,
   3_600_000, 7_200_000, 14_400_000, 21_600_000, 43_200_000, 86_400_000,
 ];
 

@@ -227,7 +227,8 @@ export class Spans {
 
   #end(event, index, time, run) {
     const isLost = event.type === 'agent_failed' && event.data.error?.code === 'run.lost';
-    for (const span of [...run.calls, ...run.messages, ...run.approvals]) Object.assign(span, { end: time, last: index, status: 'unended' });
+    for (const span of [...run.calls, ...run.messages, ...run.approvals]) Object.assign(span,
+      { end: time, last: index, status: 'unended' });
     for (const each of [run.calls, run.messages, run.approvals, run.childRuns]) each.clear();
     for (const span of [run.pause, run.queue]) {
       if (span?.isOpen) Object.assign(span, { end: time, last: index, status: 'done' });

@@ -22,7 +22,8 @@ function head(name, members, body, indent) {
   if (!members.length) return [`${indent}.${name}${body.length ? '' : '()'}`];
   const line = `${indent}.${name}(${members.join(', ')})`;
   if (characterCount(line) + (body.length ? 2 : 0) <= LINE || members.length === 1) return [line];
-  return [`${indent}.${name}(`, ...members.map((each, index) => `${indent}    ${each}${index === members.length - 1 ? '' : ','}`), `${indent})`];
+  return [`${indent}.${name}(`, ...members.map((each, index) => `${indent}    ${each}${index === members.length - 1 ? ''
+    : ','}`), `${indent})`];
 }
 
 const containing = value => (value === '' ? [] : [`containing: ${text(prefix(value, TEXT))}`]);
@@ -72,17 +73,20 @@ export const started = (name, event, body) =>
 export const thought = value => pattern('agentThinking', containing(value));
 
 export const message = (name, data) =>
-  pattern(name, [...containing(data.text), ...((data.role ?? 'assistant') === 'assistant' ? [] : equal('role', `.${data.role}`))]);
+  pattern(name, [...containing(data.text), ...((data.role ?? 'assistant') === 'assistant' ? []
+    : equal('role', `.${data.role}`))]);
 
 export const tool = (start, end, body) =>
-  pattern('tool', [...call(start), ...(end.status === 'succeeded' ? [] : [`status: .${camel(end.status)}`]), ...labelled('result', end.result)], body);
+  pattern('tool', [...call(start), ...(end.status === 'succeeded' ? [] : [`status: .${camel(end.status)}`]),
+    ...labelled('result', end.result)], body);
 
 /** The pattern of one event, alone. Its data was read exactly. */
 export function ofEvent(event) {
   const { type, data } = event;
   const made = members => pattern(camel(type), members);
   switch (type) {
-    case 'agent_queued': return made([...agentOf(event), ...labelled('input', data.input), ...equal('attempt', ifInteger(data.attempt))]);
+    case 'agent_queued': return made([...agentOf(event), ...labelled('input', data.input),
+      ...equal('attempt', ifInteger(data.attempt))]);
     case 'agent_started': return started('agentStarted', event);
     case 'input_taken': return made([]);
     case 'agent_thinking': return thought(data.text);

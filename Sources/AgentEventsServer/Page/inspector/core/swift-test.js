@@ -51,7 +51,8 @@ class Parts {
 
   of(owner) {
     return (this.#parts.get(owner) ?? []).sort((one, other) => one.from - other.from).map(part => {
-      const inner = part.kind === 'run' || part.kind === 'rest' ? `run ${this.events[part.from].run_id}` : part.kind === 'call' ? `call ${part.from}` : undefined;
+      const inner = part.kind === 'run' || part.kind === 'rest' ? `run ${this.events[part.from].run_id}` : part.kind === 'call'
+        ? `call ${part.from}` : undefined;
       return { ...part, parts: inner ? this.of(inner) : [] };
     });
   }
@@ -74,7 +75,8 @@ class Parts {
       case 'message_delta':
       case 'message_completed': {
         const key = `${run} ${data.message_id}`;
-        this.#messages.set(key, { from: this.#messages.get(key)?.from ?? index, to: index, completed: type === 'message_completed' ? data : undefined });
+        this.#messages.set(key, { from: this.#messages.get(key)?.from ?? index, to: index,
+          completed: type === 'message_completed' ? data : undefined });
         break;
       }
       case 'tool_executing':
@@ -182,7 +184,8 @@ function ofPart(part, isTop) {
     case 'thought': return [thought(part.text)];
     case 'message': return [message('message', part.completed)];
     case 'call': return [tool(part.start, part.end, patterns(part.parts, false))];
-    case 'run': return isTop ? [ofEvent(part.event), ...patterns(part.parts, false)] : [started('run', part.event, patterns(part.parts, false))];
+    case 'run': return isTop ? [ofEvent(part.event), ...patterns(part.parts, false)]
+      : [started('run', part.event, patterns(part.parts, false))];
     default: return patterns(part.parts, false);
   }
 }
@@ -219,7 +222,8 @@ function mayTake(part, other, isTop) {
 function callOf({ kind, event }) {
   if (kind !== 'event' && kind !== 'run') return undefined;
   if (event.type === 'agent_started') return event.data.parent_call_id;
-  return ['tool_executing', 'tool_progress', 'tool_completed', 'approval_requested'].includes(event.type) ? event.data.call_id : undefined;
+  return ['tool_executing', 'tool_progress', 'tool_completed', 'approval_requested'].includes(event.type) ? event.data.call_id
+    : undefined;
 }
 
 /** As few sequences as there can be, of parts that came one after the other. */

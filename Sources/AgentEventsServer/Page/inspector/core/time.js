@@ -84,7 +84,8 @@ function offset(ms) {
 }
 
 function coarse(ms, step) {
-  if (step < 1000) return ms < 1000 && step < 1000 && Math.abs(ms) < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(step < 10 ? 3 : step < 100 ? 2 : 1)} s`;
+  if (step < 1000) return ms < 1000 && step < 1000 && Math.abs(ms) < 1000 ? `${Math.round(ms)} ms`
+    : `${(ms / 1000).toFixed(step < 10 ? 3 : step < 100 ? 2 : 1)} s`;
   if (step < 60_000) return ms < 60_000 ? `${Math.round(ms / 1000)} s` : duration(ms);
   return duration(ms).replace(/ 00 [sm]$/, '');
 }

@@ -3,7 +3,8 @@ import { duration } from './time.js';
 
 const KIND = {
   user_message: 'user', message_delta: 'message', message_completed: 'message', tool_executing: 'tool', tool_progress: 'tool',
-  tool_completed: 'tool', approval_requested: 'person', approval_resolved: 'person', agent_thinking: 'thought', agent_paused: 'paused',
+  tool_completed: 'tool', approval_requested: 'person', approval_resolved: 'person', agent_thinking: 'thought',
+    agent_paused: 'paused',
   agent_resumed: 'paused', agent_queued: 'queued', agent_failed: 'failed', agent_cancelled: 'ended', agent_completed: 'run',
   agent_started: 'run', agent_progress: 'run', usage_reported: 'mark', input_taken: 'mark', state_updated: 'mark', custom: 'mark',
 };
@@ -59,13 +60,18 @@ export function summary({ type, data, from_seq, seq }) {
       return `${data.tool} ${data.status} in ${duration(Number(data.duration_ms))}${what ? ` → ${what}` : ''}`;
     }
     case 'approval_requested': return oneLine(data.prompt);
-    case 'approval_resolved': return `${data.decision}${data.by ? ` by ${data.by}` : ''}${data.data ? ` · ${brief(data.data, 60)}` : ''}`;
-    case 'agent_queued': return [brief(data.input, 90), data.not_before && `not before ${data.not_before}`].filter(Boolean).join(' · ');
-    case 'agent_started': return [brief(data.input, 110), data.parent_run_id && `child of ${data.parent_run_id}`].filter(Boolean).join(' · ');
-    case 'agent_progress': return [percent(data.fraction), data.step && `${data.step} of ${data.total ?? '?'}`, data.message].filter(Boolean).join(' · ');
+    case 'approval_resolved': return `${data.decision}${data.by ? ` by ${data.by}` : ''}${data.data
+      ? ` · ${brief(data.data, 60)}` : ''}`;
+    case 'agent_queued': return [brief(data.input, 90), data.not_before
+      && `not before ${data.not_before}`].filter(Boolean).join(' · ');
+    case 'agent_started': return [brief(data.input, 110), data.parent_run_id
+      && `child of ${data.parent_run_id}`].filter(Boolean).join(' · ');
+    case 'agent_progress': return [percent(data.fraction), data.step && `${data.step} of ${data.total ?? '?'}`,
+      data.message].filter(Boolean).join(' · ');
     case 'agent_paused': return [data.by && `by ${data.by}`, data.reason].filter(Boolean).join(': ');
     case 'agent_resumed': return data.by ? `by ${data.by}` : '';
-    case 'agent_completed': return `in ${duration(Number(data.duration_ms))}${data.result === undefined ? '' : ` → ${brief(data.result, 90)}`}`;
+    case 'agent_completed': return `in ${duration(Number(data.duration_ms))}${data.result === undefined ? ''
+      : ` → ${brief(data.result, 90)}`}`;
     case 'agent_failed': return `${data.error?.code}: ${oneLine(data.error?.message ?? '', 110)}`;
     case 'agent_cancelled': return [data.reason, data.by && `by ${data.by}`].filter(Boolean).join(' · ');
     case 'usage_reported': return `${data.model ?? 'tokens'}: ${data.input_tokens} in, ${data.output_tokens} out`;
@@ -82,7 +88,8 @@ const HIDDEN = new RegExp('[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u00ad
   + '|[\\ud800-\\udbff](?![\\udc00-\\udfff])|(?<![\\ud800-\\udbff])[\\udc00-\\udfff]|\\udb40[\\udc00-\\udc7f]', 'g');
 
 /** A text in which nothing hides: `U+202E` in brackets stands for the character. */
-export const reveal = text => String(text).replace(HIDDEN, found => `⟨U+${found.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`);
+export const reveal = text => String(text).replace(HIDDEN,
+  found => `⟨U+${found.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`);
 
 /** How large a text or value is, for people. */
 export function bytes(count) {
@@ -107,7 +114,8 @@ export function titleOf(span) {
 /** The accent of a span. */
 export function accentOf(span) {
   if (span.kind === 'approval') return 'person';
-  if (span.kind === 'tool') return ['failed', 'timed_out', 'denied'].includes(span.status) ? 'failed' : span.status === 'cancelled' ? 'ended' : 'tool';
+  if (span.kind === 'tool') return ['failed', 'timed_out', 'denied'].includes(span.status) ? 'failed'
+    : span.status === 'cancelled' ? 'ended' : 'tool';
   if (span.kind === 'run') return ['failed', 'lost'].includes(span.status) ? 'failed' : 'run';
   return { pause: 'paused', queue: 'queued' }[span.kind] ?? span.kind;
 }
