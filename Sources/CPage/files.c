@@ -181,58 +181,62 @@ static const unsigned char file_43[] = {
 };
 
 static const unsigned char file_44[] = {
-#embed "../AgentEventsServer/Page/inspector/replay-view.js"
+#embed "../AgentEventsServer/Page/inspector/recordings.js"
 };
 
 static const unsigned char file_45[] = {
-#embed "../AgentEventsServer/Page/inspector/rows.js"
+#embed "../AgentEventsServer/Page/inspector/replay-view.js"
 };
 
 static const unsigned char file_46[] = {
-#embed "../AgentEventsServer/Page/inspector/scrub-view.js"
+#embed "../AgentEventsServer/Page/inspector/rows.js"
 };
 
 static const unsigned char file_47[] = {
-#embed "../AgentEventsServer/Page/inspector/service.js"
+#embed "../AgentEventsServer/Page/inspector/scrub-view.js"
 };
 
 static const unsigned char file_48[] = {
-#embed "../AgentEventsServer/Page/inspector/session.js"
+#embed "../AgentEventsServer/Page/inspector/service.js"
 };
 
 static const unsigned char file_49[] = {
-#embed "../AgentEventsServer/Page/inspector/settings.js"
+#embed "../AgentEventsServer/Page/inspector/session.js"
 };
 
 static const unsigned char file_50[] = {
-#embed "../AgentEventsServer/Page/inspector/shell.js"
+#embed "../AgentEventsServer/Page/inspector/settings.js"
 };
 
 static const unsigned char file_51[] = {
-#embed "../AgentEventsServer/Page/inspector/spent-view.js"
+#embed "../AgentEventsServer/Page/inspector/shell.js"
 };
 
 static const unsigned char file_52[] = {
-#embed "../AgentEventsServer/Page/inspector/splitter.js"
+#embed "../AgentEventsServer/Page/inspector/spent-view.js"
 };
 
 static const unsigned char file_53[] = {
-#embed "../AgentEventsServer/Page/inspector/theme.css"
+#embed "../AgentEventsServer/Page/inspector/splitter.js"
 };
 
 static const unsigned char file_54[] = {
-#embed "../AgentEventsServer/Page/inspector/threads-view.js"
+#embed "../AgentEventsServer/Page/inspector/theme.css"
 };
 
 static const unsigned char file_55[] = {
-#embed "../AgentEventsServer/Page/inspector/timeline-view.js"
+#embed "../AgentEventsServer/Page/inspector/threads-view.js"
 };
 
 static const unsigned char file_56[] = {
-#embed "../AgentEventsServer/Page/inspector/views.css"
+#embed "../AgentEventsServer/Page/inspector/timeline-view.js"
 };
 
 static const unsigned char file_57[] = {
+#embed "../AgentEventsServer/Page/inspector/views.css"
+};
+
+static const unsigned char file_58[] = {
 #embed "../AgentEventsServer/Page/inspector/welcome.js"
 };
 
@@ -281,20 +285,21 @@ static const struct cpage_file files[] = {
     {"inspector/moves.js", file_41, sizeof file_41},
     {"inspector/order-view.js", file_42, sizeof file_42},
     {"inspector/proof-view.js", file_43, sizeof file_43},
-    {"inspector/replay-view.js", file_44, sizeof file_44},
-    {"inspector/rows.js", file_45, sizeof file_45},
-    {"inspector/scrub-view.js", file_46, sizeof file_46},
-    {"inspector/service.js", file_47, sizeof file_47},
-    {"inspector/session.js", file_48, sizeof file_48},
-    {"inspector/settings.js", file_49, sizeof file_49},
-    {"inspector/shell.js", file_50, sizeof file_50},
-    {"inspector/spent-view.js", file_51, sizeof file_51},
-    {"inspector/splitter.js", file_52, sizeof file_52},
-    {"inspector/theme.css", file_53, sizeof file_53},
-    {"inspector/threads-view.js", file_54, sizeof file_54},
-    {"inspector/timeline-view.js", file_55, sizeof file_55},
-    {"inspector/views.css", file_56, sizeof file_56},
-    {"inspector/welcome.js", file_57, sizeof file_57},
+    {"inspector/recordings.js", file_44, sizeof file_44},
+    {"inspector/replay-view.js", file_45, sizeof file_45},
+    {"inspector/rows.js", file_46, sizeof file_46},
+    {"inspector/scrub-view.js", file_47, sizeof file_47},
+    {"inspector/service.js", file_48, sizeof file_48},
+    {"inspector/session.js", file_49, sizeof file_49},
+    {"inspector/settings.js", file_50, sizeof file_50},
+    {"inspector/shell.js", file_51, sizeof file_51},
+    {"inspector/spent-view.js", file_52, sizeof file_52},
+    {"inspector/splitter.js", file_53, sizeof file_53},
+    {"inspector/theme.css", file_54, sizeof file_54},
+    {"inspector/threads-view.js", file_55, sizeof file_55},
+    {"inspector/timeline-view.js", file_56, sizeof file_56},
+    {"inspector/views.css", file_57, sizeof file_57},
+    {"inspector/welcome.js", file_58, sizeof file_58},
 };
 
 const struct cpage_file *cpage_files(size_t *count) {

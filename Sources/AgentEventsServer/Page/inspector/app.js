@@ -1,19 +1,16 @@
 /** The page: what is shown, and how it changes. Views draw what is here, at most once in a frame. */
 import { readLink, resolve, sentence, writeLink } from './core/link.js';
-import { readEvents } from './core/ndjson.js';
 import { Clock, ZONES } from './core/time.js';
-import { parse } from './client.js';
 import { copy } from './dom.js';
 import { listen } from './keys.js';
 import { Moves } from './moves.js';
+import { faultsInWords, recordings } from './recordings.js';
 import { Service } from './service.js';
 import { Session } from './session.js';
 import { remember, remembered } from './settings.js';
 import { Shell } from './shell.js';
 
 const RECENT = 6;
-
-const lineOf = (session, { index }) => session.lines.get(session.events[index]);
 
 export class App extends Moves {
   service = new Service();
@@ -184,9 +181,13 @@ export class App extends Moves {
     remember('opened', opened);
     this.#following = new AbortController();
     session.isCaughtUp = false;
+    let wasCaughtUp = false;
     this.service.follow(session, this.#following.signal, event => {
       if (event && session === this.session) this.shell.proof.breakpoint.met(event, session.events.length - 1);
-      this.changedSoon();
+      const isNew = session.isCaughtUp !== wasCaughtUp;
+      wasCaughtUp = session.isCaughtUp;
+      if (isNew) this.changed();
+      else this.changedSoon();
     });
     this.#loadThreads();
   }
@@ -235,32 +236,15 @@ export class App extends Moves {
   async openFiles(files) {
     let first;
     for (const file of files) {
-      const { events, faults, lines } = readEvents(await file.text(), parse);
-      const sessions = new Map();
-      for (const event of events) {
-        if (!sessions.has(event.thread_id)) sessions.set(event.thread_id,
-          new Session(event.thread_id, { file: file.name, lines }));
-        sessions.get(event.thread_id).append(event);
-      }
-      if (!sessions.size) sessions.set('–', new Session(file.name, { file: file.name, lines }));
-      [...sessions.values()][0].lineFaults = faults;
-      for (const [id, session] of sessions) {
-        session.isCaughtUp = true;
-        session.finish();
-        this.files.set(`${file.name}\n${id}`, session);
+      for (const session of await recordings(file)) {
+        this.files.set(`${file.name}\n${session.id}`, session);
         first ??= session;
       }
     }
     if (!first) return;
     this.show(first);
-    const count = first.lineFaults.length + first.faults.length;
-    if (count) {
-      const [{ line, message }] = [...first.lineFaults, ...first.faults.map(fault => ({ line: lineOf(first, fault), ...fault }))];
-      this.banner = {
-        kind: 'failed', text: `${first.file} has ${count} ${count === 1 ? 'fault' : 'faults'}: line ${line}: ${message}`,
-        action: ['All faults', () => this.set({ lower: 'proof', pane: 'lower' })],
-      };
-    }
+    const text = faultsInWords(first);
+    if (text) this.banner = { kind: 'failed', text, action: ['All faults', () => this.set({ lower: 'proof', pane: 'lower' })] };
   }
 
   async #loadThreads() {
