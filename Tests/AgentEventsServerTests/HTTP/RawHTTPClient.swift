@@ -18,8 +18,12 @@ struct RawHTTPClient: Sendable {
             get throws { try JSONValue(parsing: Array(body.utf8)) }
         }
 
+        /// The code of an error; `nil` for a page, which is no JSON.
         var errorCode: String? {
-            get throws { try json["error"]?["code"]?.stringValue }
+            get throws {
+                guard headers["content-type"] != "text/html; charset=utf-8" else { return nil }
+                return try json["error"]?["code"]?.stringValue
+            }
         }
     }
 

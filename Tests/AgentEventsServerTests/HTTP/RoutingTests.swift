@@ -17,7 +17,7 @@ struct RoutingTests {
     }
 
     @Test(arguments: [
-        ("GET", "/", 404, "path.unknown"), ("GET", "/v1", 404, "path.unknown"),
+        ("GET", "/page", 404, "path.unknown"), ("GET", "/v1", 404, "path.unknown"),
         ("POST", "/v2/threads/t/events", 404, "path.unknown"), ("GET", "/v1/threads//events", 404, "path.unknown"),
         ("DELETE", "/v1/threads//events", 404, "path.unknown"),
         ("POST", "/health", 405, "path.method_not_allowed"),
