@@ -185,8 +185,9 @@ def said(stage):
     page = stage.thread("t_said")
     page.evaluate("""window.said = []; new MutationObserver(() => said.push(document.querySelector('[aria-live=polite]').textContent))
       .observe(document.querySelector('[aria-live=polite]'), { childList: true, characterData: true, subtree: true })""")
-    for number in range(60):
-        stage.emit("t_said", draft("message_delta", {"message_id": "m", "text": f"word{number} "}, "r_1"))
+    for number in range(12):
+        stage.emit("t_said", *[draft("message_delta", {"message_id": "m", "text": f"word{number} "}, "r_1") for _ in range(5)])
+        head(page, 2 + 5 * (number + 1))
     stage.emit("t_said", draft("agent_paused", {}, "r_1"))
     head(page, 63)
     stage.emit("t_said", draft("agent_resumed", {}, "r_1"), draft("message_completed", {"message_id": "m", "role": "assistant", "text": "words"}, "r_1"), ended())

@@ -25,6 +25,8 @@ export class ConversationView {
     this.follow = h('button.plain.more', { hidden: true, onClick: () => this.toEnd() }, '↓ follow');
     this.element = h('section.side', { 'aria-label': 'Conversation' }, h('div.head', {}, this.title, this.note),
       h('div.holder', {}, this.scroller, this.follow), app.composer.element);
+    // After the layout of the frame, so that nothing is laid out twice.
+    new ResizeObserver(() => { if (this.#isFollowing) this.scroller.scrollTop = this.scroller.scrollHeight; }).observe(this.items);
     for (const name of ['wheel', 'touchmove', 'keydown', 'pointerdown']) {
       this.scroller.addEventListener(name, () => { this.#touched = performance.now(); }, { passive: true });
     }
@@ -81,7 +83,6 @@ export class ConversationView {
     if (start) say(this.earlier, `Showing ${end - start} of ${end.toLocaleString('en')} · ${Math.min(MANY, start)} earlier`);
     const isHead = app.isHead;
     say(this.note, isHead ? '' : `as of #${session.events[cursor]?.seq ?? 0}`);
-    if (this.#isFollowing) this.scroller.scrollTop = this.scroller.scrollHeight;
   }
 
   #endOf(story, cursor) {
