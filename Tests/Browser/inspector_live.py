@@ -233,6 +233,26 @@ def commands(stage):
     expect("cancelled" in page.locator(".talk .end").last.inner_text(), "the stop is not shown")
 
 
+def own_page(stage):
+    """The page as the service itself serves it, with its policy: a question, its answer, and nothing that the policy forbids."""
+    own = f"http://127.0.0.1:{stage.service.port}"
+    answer = stage.service.request("GET", "/")
+    expect(answer.status == 200, f"the service has no page: {answer}")
+    policy = answer.headers.get("content-security-policy", "")
+    for words in ("default-src 'none'", "script-src 'self'", "require-trusted-types-for 'script'", "frame-ancestors 'none'", "connect-src 'self'"):
+        expect(words in policy and "unsafe" not in policy, f"the policy of the page is {policy!r}, without {words}")
+    page = stage.page()
+    page.requested.clear()
+    page.goto(own)
+    page.locator(".welcome input").first.fill("Where are runs ended?")
+    page.locator(".welcome .strong").click()
+    page.wait_for_function("() => inspector.session?.spans.story.some(item => item.kind === 'end')")
+    settle(page)
+    expect("completed" in page.locator(".talk .end").inner_text(), "the answer is not shown")
+    outside = [url for url in page.requested if not url.startswith((own + "/", own.replace("http", "ws") + "/"))]
+    expect(not outside and not page.evaluate("violations"), f"it asked for {outside}, and broke {page.evaluate('violations')}")
+
+
 def breakpoint_exact(stage):
     begin(stage, "t_break")
     page = stage.thread("t_break")
@@ -514,7 +534,7 @@ def refused_stores(stage):
 
 CHECKS = {
     "32 long answer": long_answer, "36 growing bars": growing, "38 clocks": clocks, "39 links": links, "40 still": still, "42 reload": reload,
-    "47 said": said, "commands": commands, "breakpoint": breakpoint_exact, "same as the service": same_as_service, "order as the service": order_as_service, "restart": restart, "39 diverged": diverged,
+    "47 said": said, "commands": commands, "own page": own_page, "breakpoint": breakpoint_exact, "same as the service": same_as_service, "order as the service": order_as_service, "restart": restart, "39 diverged": diverged,
     "tabs": tabs, "31 no growth": no_growth, "sign in": sign_in, "offline": offline, "threads list": threads_list, "refused stores": refused_stores,
 }
 
