@@ -123,9 +123,9 @@ final class Notes: Sendable {
         changes.signal()
     }
 
-    /// Returns when something is noted.
+    /// Returns when something is noted, or the task is cancelled.
     func wait(for note: String) async {
-        while !all.contains(note) { _ = await changes.wait() }
+        while !all.contains(note), await changes.wait() {}
     }
 }
 
