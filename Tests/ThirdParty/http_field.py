@@ -192,7 +192,7 @@ for path, near in [
     ("/v1/threads/{t}/events?cursor=1-1", "after is probably meant"),
     ("/v1/threads/{t}/events?after=start&page_size=5", "limit is probably meant"),
     ("/v1/threads/{t}/events?after=start&after=now", "twice"),
-    ("/v1/threads/{t}/events?after=start&colour=red", "after, limit"),
+    ("/v1/threads/{t}/events?after=start&colour=red", "after, before, around, limit"),
     ("/v1/threads/{t}/events?=1", None),
     ("/v1/threads/{t}/state?after=1-1", "no parameters"),
     ("/v1/threads/{t}/subscribers?limit=1", "no parameters"),

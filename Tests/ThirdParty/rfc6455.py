@@ -509,7 +509,7 @@ def no_version(port):
     expect_declined(port, [400, 426], header=("sec-websocket-version", "13"), Sec_WebSocket_Version=None)
 
 
-@case("another path", "/", "/v1", "/v1/stream/x", "/v2/stream")
+@case("another path", "/page", "/v1", "/v1/stream/x", "/v2/stream")
 def other_path(port, path):
     expect_declined(port, [404], path=path)
 
