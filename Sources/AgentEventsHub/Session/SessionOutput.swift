@@ -6,6 +6,8 @@ import NIOCore
 final class SessionOutput {
     private let transport: any StreamTransport
     private let services: SessionServices
+    /// Whether the client can say nothing.
+    let isOneWay: Bool
     private var connection = ConnectionStateMachine()
     private var heartbeat: HeartbeatStateMachine
     private var progress: ProgressStateMachine
@@ -21,10 +23,10 @@ final class SessionOutput {
     init(_ transport: any StreamTransport, services: SessionServices) {
         self.transport = transport
         self.services = services
-        heartbeat =
-            transport is any OneWayTransport
-            ? HeartbeatStateMachine(interval: services.limits.oneWayPingMilliseconds, isOneWay: true)
-            : HeartbeatStateMachine(interval: services.limits.heartbeatMilliseconds)
+        isOneWay = transport is any OneWayTransport
+        heartbeat = HeartbeatStateMachine(
+            interval: isOneWay ? services.limits.oneWayPingMilliseconds : services.limits.heartbeatMilliseconds,
+            isOneWay: isOneWay)
         progress = ProgressStateMachine(deadline: services.limits.stallMilliseconds)
     }
 
@@ -126,7 +128,7 @@ final class SessionOutput {
     ///
     /// - Parameter milliseconds: from the time at which the connection ends.
     func announceReturn(afterMilliseconds milliseconds: @autoclosure () -> Int64) {
-        guard connection.mayWrite, let oneWay = transport as? any OneWayTransport else { return }
+        guard isOneWay, connection.mayWrite, let oneWay = transport as? any OneWayTransport else { return }
         heartbeat.wrote()
         writtenByteCount += UInt64(oneWay.announceReturn(afterMilliseconds: milliseconds()))
     }

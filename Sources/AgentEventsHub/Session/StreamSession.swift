@@ -52,8 +52,6 @@ public final class StreamSession {
     private var isPaused = false
     /// Whether the connection counts among those of its user.
     private var isCounted: Bool
-    /// Whether the client can say nothing: the connection ends with its subscription.
-    private let isOneWay: Bool
     private var isEnded = false
 
     /// What few connections need. It is made for those that do, since the others would pay for it with their memory.
@@ -79,7 +77,6 @@ public final class StreamSession {
         isCounted: Bool = false
     ) {
         self.isCounted = isCounted
-        isOneWay = transport is any OneWayTransport
         identity = SessionIdentity(
             connection, principal, access: services.access, clock: loop.state.clock,
             environment: services.runtime.environment)
@@ -127,7 +124,7 @@ public final class StreamSession {
     package func follow(_ request: SubscribeRequest) {
         checkLoop()
         guard !isEnded else { return }
-        precondition(isOneWay, "other clients ask for what they follow by themselves")
+        precondition(output.isOneWay, "other clients ask for what they follow by themselves")
         receive(
             ReceivedRequest(
                 message: ClientMessage(.subscribe(request)), byteCount: 0, isInTime: output.takesEmissions))
@@ -138,7 +135,7 @@ public final class StreamSession {
     ///
     /// - Parameter mayReturn: whether another connection may fare better.
     private func subscriptionEnded(_ code: ProtocolError.Code, mayReturn: Bool = false) {
-        guard isOneWay, !isEnded else { return }
+        guard output.isOneWay, !isEnded else { return }
         close(mayReturn ? .restarting : .forbidden, reason: code.rawValue)
     }
 

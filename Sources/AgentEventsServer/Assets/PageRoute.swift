@@ -29,7 +29,7 @@ struct PageRoute: Sendable {
         return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: chosen.body))
     }
 
-    /// What a page may do: use what comes from this service, and make no script out of a text.
+    /// The policy of pages: they use what comes from this service, and make no script out of a text.
     static let documentPolicy = """
         default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
         base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \

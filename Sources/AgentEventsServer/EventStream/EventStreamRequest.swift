@@ -56,7 +56,7 @@ struct EventStreamRequest: Sendable {
         return segment.contains("/") ? nil : String(segment)
     }
 
-    /// What is followed, and from where: after the last event that the page has got, or where its URL says, or from the start. A
+    /// The subscription that is asked for: after the last event that the page has got, or where its URL says, or from the start. A
     /// page that begins with `now`, and loses its connection before the first event, has no other cursor than that.
     ///
     /// - Throws: ``ProtocolError`` `request.invalid` or `cursor.invalid`.

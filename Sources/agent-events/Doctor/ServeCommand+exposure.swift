@@ -3,8 +3,8 @@ internal import AgentEventsServer
 internal import Foundation
 
 extension ServeCommand {
-    /// What others on the network may read, and who may come in beside those that are meant: said by the doctor, and by the
-    /// service when it starts.
+    /// The findings about what others on the network may read, and who may come in beside those that are meant: said by the
+    /// doctor, and by the service when it starts.
     var exposure: [Finding] {
         var findings: [Finding] = []
         if auth == .jwt, case .host(let host, _) = address {

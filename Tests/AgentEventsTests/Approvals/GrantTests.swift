@@ -213,13 +213,19 @@ import Testing
             async let second: Void = stage.run { try await Self.deploy([3], $0) }
             try await Self.answer(stage, question: 3)
             try await second
+            // Also where the question names them.
+            let approval = ToolApproval("Deploy?", approvers: ["u_1", "u_2"])
+            async let third: Void = stage.run { try await Self.deploy([5], approval: approval, $0) }
+            try await Self.answer(stage, question: 4)
+            try await third
             // Who has the right again has given it before.
             approvers.withLock { _ = $0.insert("u_2") }
             try await stage.run { try await Self.deploy([4], $0) }
             let answers = try await Self.answers(stage)
             #expect(
                 answers == [
-                    "approved u_2 -", "approved u_2 grant/deploy", "approved u_1 -", "approved u_2 grant/deploy",
+                    "approved u_2 -", "approved u_2 grant/deploy", "approved u_1 -", "approved u_1 -",
+                    "approved u_2 grant/deploy",
                 ])
         }
     }
