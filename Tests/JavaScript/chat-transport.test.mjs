@@ -151,4 +151,36 @@ describe('chat transport', () => {
     const file = new URL('../../Sources/AgentEventsServer/Page/agent-events-chat-transport.js', import.meta.url);
     assert.ok(gzipSync(readFileSync(file), { level: 9 }).length < 2.25 * 1024);
   });
+
+  const kinds = chunks => chunks.map(({ type, approvalId, toolCallId }) => [type, approvalId ?? toolCallId].filter(Boolean).join(' '));
+
+  test('a reload with an open approval shows it', async () => {
+    page.service.emit('agent_started');
+    page.service.emit('tool_executing', { call_id: 'c_1', tool: 'delete', arguments: {} });
+    page.service.emit('approval_requested', { approval_id: 'a_1', call_id: 'c_1', prompt: 'Delete?' });
+    const resumed = transport.reconnectToStream({ chatId: 't_7' });
+    await page.clock.advance(100);
+    const chunks = await collect(await resumed);
+    await chunks.done;
+    assert.deepEqual(kinds(chunks), [
+      'start', 'start-step', 'tool-input-available c_1', 'tool-approval-request a_1', 'finish-step', 'finish',
+    ]);
+  });
+
+  test('of two approvals that are open both are asked, and what is under way is waited for', async () => {
+    answerWith('r_1');
+    const chunks = await send();
+    page.service.emit('agent_started');
+    for (const call of ['c_1', 'c_2', 'c_3']) page.service.emit('tool_executing', { call_id: call, tool: 'delete', arguments: {} });
+    for (const n of [1, 2]) page.service.emit('approval_requested', { approval_id: `a_${n}`, call_id: `c_${n}`, prompt: '?' });
+    await page.clock.advance(50);
+    assert.notEqual(chunks.at(-1).type, 'finish');
+    page.service.emit('tool_completed', { call_id: 'c_3', tool: 'delete', status: 'succeeded', result: 3, duration_ms: 1 });
+    await page.clock.advance(50);
+    await chunks.done;
+    assert.deepEqual(kinds(chunks), [
+      'start', 'start-step', 'tool-input-available c_1', 'tool-input-available c_2', 'tool-input-available c_3',
+      'tool-approval-request a_1', 'tool-approval-request a_2', 'tool-output-available c_3', 'finish-step', 'finish',
+    ]);
+  });
 });

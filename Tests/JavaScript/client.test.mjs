@@ -81,6 +81,14 @@ describe('client', () => {
       page.service.emitRun();
       await page.clock.advance(2000);
       assert.equal([...stored.values()][0], '3-4');
+      // One that was followed before, too.
+      const left = await page.live(client, {}, 't_8');
+      page.service.emitRun('r_8', 'hello', { thread: 't_8' });
+      await page.clock.advance(2000);
+      left.disconnect();
+      assert.equal(stored.size, 2);
+      let told = 0;
+      thread.subscribe(() => told++);
       const command = client.thread('t_7').command('app.slow', {});
       page.service.onCommand = () => false;
       const refused = assert.rejects(command, { code: way === 'close' ? 'client.closed' : 'client.signed_out' });
@@ -91,6 +99,8 @@ describe('client', () => {
       assert.equal(stored.size, 0);
       assert.equal(page.service.connections.length, 0);
       await page.clock.advance(100_000);
+      assert.equal(told, 1);
+      assert.equal(thread.getSnapshot().live, false);
       assert.equal(page.service.opened, 1);
       if (way === 'close') {
         assert.equal(client.status, 'closed');
@@ -187,6 +197,22 @@ describe('client', () => {
     await page.clock.advance(100);
     assert.ok(thread.live);
     assert.equal(thread.error, null);
+  });
+
+  test('6 a token that is asked of a source which was replaced meanwhile refuses nobody', async () => {
+    page.service.expiresAt = () => page.clock.time + 120_000;
+    page.service.heartbeat = 1e9;
+    let refuse;
+    const source = () => refuse === undefined && page.service.opened === 0 ? 'a' : new Promise((_, reject) => { refuse = reject; });
+    const client = page.client({ token: source });
+    const thread = await page.live(client);
+    await page.clock.advance(100_000);
+    assert.ok(refuse);
+    client.setToken(() => 'b');
+    await page.clock.advance(50);
+    refuse(new Unauthorized('the old session has ended'));
+    await page.clock.advance(1000);
+    assert.deepEqual([client.status, page.errors, thread.live], ['connected', [], true]);
   });
 
   test('6 any other error of the token is tried again, later and later', async () => {
@@ -425,6 +451,22 @@ describe('client', () => {
       assert.deepEqual(texts(thread), ['hello', 'hello']);
     });
   }
+
+  test('14 from now on: what is committed between the state and the subscription is in the state', async () => {
+    const client = page.client();
+    page.service.emit('agent_started');
+    page.service.emit('message_delta', { message_id: 'm', text: 'Hel' });
+    let subscriptions = 0;
+    page.service.beforeSubscribing = () => {
+      if (++subscriptions === 2) page.service.emit('message_delta', { message_id: 'm', text: 'lo ' });
+    };
+    const thread = client.thread('t_7', { after: 'now' });
+    await page.clock.advance(100);
+    if (subscriptions < 2) page.service.emit('message_delta', { message_id: 'm', text: 'lo ' });
+    page.service.emit('message_delta', { message_id: 'm', text: 'you' });
+    await page.clock.advance(100);
+    assert.deepEqual(texts(thread), ['Hello you']);
+  });
 
   test('14 a reload in the middle of a run and after its end streams no finished message again', async () => {
     const stored = new Map();

@@ -79,6 +79,8 @@ function stream(thread, events, run, signal, state, parts = []) {
 /** The events of a run as chunks of a UI message that has some parts; what a state has of the run comes first. */
 async function* chunksOf(events, run, state, parts) {
   const open = new Map(parts.map(part => [part.toolCallId, ''])); // The kind of each text by its id, and of calls nothing.
+  const busy = new Set();
+  const asked = new Set();
   let out = [];
   const say = (type, members) => out.push({ type, ...members });
   const write = (kind, id, delta) => {
@@ -108,17 +110,22 @@ async function* chunksOf(events, run, state, parts) {
         break;
       case 'tool_executing':
         open.set(toolCallId, '');
+        busy.add(toolCallId);
         say('tool-input-available', { toolCallId, toolName: data.tool, input: data.arguments, ...ways });
         break;
       case 'tool_completed': // Clients throw for a call that they do not know.
         if (!isKnown) break;
+        busy.delete(toolCallId);
+        asked.delete(toolCallId);
         if (data.status === 'succeeded') say('tool-output-available', { toolCallId, output: data.result ?? null, ...ways });
         else say('tool-output-error', { toolCallId, errorText: data.error?.message ?? data.status, ...ways });
-        break;
+        return asked.size && !busy.size ? 'tool-calls' : undefined;
       case 'approval_requested':
         if (!isKnown) break;
         say('tool-approval-request', { approvalId: data.approval_id, toolCallId });
-        return 'tool-calls';
+        busy.delete(toolCallId);
+        asked.add(toolCallId);
+        return busy.size ? undefined : 'tool-calls';
       case 'agent_completed': return 'stop';
       case 'agent_cancelled': return 'other';
       case 'agent_failed': return 'error';
@@ -132,7 +139,11 @@ async function* chunksOf(events, run, state, parts) {
   for (const call of state?.calls ?? []) if (call.run_id === run) take('tool_executing', call);
   const last = BigInt(state?.cursor?.split('-')[1] ?? 0);
   yield* out;
-  for await (const { type, data, run_id, seq } of events) {
+  const all = async function* () {
+    for (const data of state?.approvals ?? []) yield { type: 'approval_requested', data, run_id: data.run_id, seq: last + 1n };
+    yield* events;
+  };
+  for await (const { type, data, run_id, seq } of all()) {
     if (run_id !== run || seq <= last) continue;
     out = [];
     const finishReason = take(type, data);

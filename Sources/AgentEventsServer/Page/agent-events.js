@@ -363,7 +363,7 @@ const refusal = ({ op, req, code, message, ...more }) => new AgentEventsError(co
 
 const backoff = (failures, random) => Math.min(30_000, 250 * 2 ** Math.min(failures, 9)) * random;
 
-/** Decides where a thread resumes and which messages of the service it takes. Pure: no clock, no connection. */
+/** Decides where a thread resumes and which messages of the service it takes. Pure. */
 export class ThreadMachine {
   phase = 'idle';
   live = false;
@@ -479,7 +479,7 @@ class Thread extends Teller {
     this.id = id;
     this.#client = client;
     this._usesStored = after === undefined && consumer === undefined;
-    this._machine = new ThreadMachine(this._usesStored ? 'snapshot' : after, consumer, merge);
+    this._machine = new ThreadMachine(this._usesStored || after === 'now' ? 'snapshot' : after, consumer, merge);
     this._draw();
     const leave = () => this.disconnect();
     signal?.addEventListener('abort', leave);
@@ -687,7 +687,7 @@ export class AgentEvents extends Teller {
   #cursors = new Map();
   #threads = new Map();
   #leaving = new Map(); // Unsubscribes without an answer: what comes of those threads is old.
-  #commands = new Map(); // Without an answer, too: they are sent again on the next connection.
+  #commands = new Map(); // Without an answer, too: they are sent again.
   #dirty = new Set();
   #timers = new Map();
   #lastRequest = 0;
@@ -755,7 +755,7 @@ export class AgentEvents extends Teller {
 
   #forget(code, status) {
     this.#hangUp();
-    const keys = [...this.#threads.keys()].map(id => this.#key(id));
+    const keys = [...this.#cursors.keys(), ...Array.from(this.#threads.keys(), id => this.#key(id))];
     try {
       keys.push(...Object.keys(this.#webStore() ?? {}).filter(key => key.startsWith(this.#key(''))));
     } catch { /* The browser refuses its store. */ }
@@ -765,6 +765,7 @@ export class AgentEvents extends Teller {
     for (const name of this.#timers.keys()) this.#stop(name);
     this.#user = undefined;
     this.#setStatus(status);
+    this.#draw();
     return this.#rejectAll(new AgentEventsError(code, 'the client was closed'));
   }
 
@@ -1058,7 +1059,7 @@ export class AgentEvents extends Teller {
       if (isCurrent) this.#token = token;
       return { token, isCurrent };
     } catch (cause) {
-      if (attempt !== this.#attempt) return {};
+      if (attempt !== this.#attempt || source !== this.#source) return {};
       const retryable = cause?.name !== 'Unauthorized';
       const error = new AgentEventsError(retryable ? 'client.token' : 'client.unauthorized', `there is no token: ${cause?.message}`, { cause, retryable });
       if (retryable) otherwise(this._tell('error', error));

@@ -198,7 +198,9 @@ export class FakeService {
 
   #subscribe(connection, message) {
     this.beforeSubscribing(message);
-    const { req, thread_id, after = 'now', snapshot, merge } = message;
+    // A consumer that has acknowledged nothing begins at the start, as at the service.
+    const { req, thread_id, snapshot, merge } = message;
+    const after = message.after ?? (message.consumer ? 'start' : 'now');
     const log = this.thread(thread_id);
     const head = log.at(-1)?.id ?? null;
     const oldest = log[0];

@@ -11,6 +11,7 @@ import { remember, remembered } from './settings.js';
 import { Shell } from './shell.js';
 
 const RECENT = 6;
+const RECENT_EVENTS = 100_000;
 
 export class App extends Moves {
   service = new Service();
@@ -175,7 +176,8 @@ export class App extends Moves {
     session.error = undefined;
     this.recent.delete(id);
     this.recent.set(id, session);
-    while (this.recent.size > RECENT) this.recent.delete(this.recent.keys().next().value);
+    const size = () => [...this.recent.values()].reduce((sum, each) => sum + each.events.length, 0);
+    while (this.recent.size > RECENT || (this.recent.size > 1 && size() > RECENT_EVENTS)) this.recent.delete(this.recent.keys().next().value);
     this.#setSession(session);
     const opened = [id, ...remembered('opened', []).filter(each => each !== id)].slice(0, 50);
     remember('opened', opened);
@@ -253,8 +255,10 @@ export class App extends Moves {
       const page = this.hasNoList ? undefined : await this.service.threads({ q: this.ui.find });
       this.hasNoList = !page;
       this.isListed = Boolean(page);
-      this.threads = page?.threads ?? remembers();
-      this.moreThreads = page?.next ?? undefined;
+      const newest = page?.threads ?? remembers();
+      const isNewest = thread => newest.some(each => each.thread_id === thread.thread_id);
+      this.threads = this.hasOlder ? [...newest, ...this.threads.filter(thread => !isNewest(thread))] : newest;
+      if (!this.hasOlder) this.moreThreads = page?.next ?? undefined;
       this.isOffline = false;
     } catch (error) {
       this.isOffline = error.status === undefined;
@@ -266,12 +270,14 @@ export class App extends Moves {
 
   async loadMoreThreads() {
     const page = await this.service.threads({ q: this.ui.find, before: this.moreThreads });
+    this.hasOlder = true;
     this.threads = [...this.threads, ...page?.threads ?? []];
     this.moreThreads = page?.next;
     this.changed();
   }
 
   findThreads(text) {
+    this.hasOlder = false;
     this.set({ find: text.trim() });
     this.#loadThreads();
   }

@@ -26,7 +26,7 @@ export class CompareView {
     const stamp = all.map(({ session, run }) => `${session.id} ${run.id} ${run.last}`).join();
     if (stamp === this.#stamp) return;
     this.#stamp = stamp;
-    const chosen = [this.one.value, this.other.value];
+    const chosen = [this.one.value, this.other.value].map(value => this.all?.[value]?.run);
     this.all = all;
     const options = () => all.map(({ session, run }, index) => h('option', { value: String(index) },
       `${reveal(run.name)} · ${reveal(run.id)}${session === this.app.session ? ''
@@ -37,9 +37,10 @@ export class CompareView {
     const twinOf = at => all.findIndex(({ run }, index) => index > at && run.name === all[at].run.name);
     const first = Math.max(0, all.findIndex((each, at) => twinOf(at) > 0));
     const second = all.length ? twinOf(first) : -1;
-    const kept = chosen[0] !== '' && chosen[1] !== '' && this.wasChosen;
-    this.one.value = kept ? chosen[0] : String(first);
-    this.other.value = kept ? chosen[1] : String(second > 0 ? second : Math.min(1, all.length - 1));
+    const [one, other] = chosen.map(run => all.findIndex(each => each.run === run));
+    const kept = this.wasChosen && one >= 0 && other >= 0;
+    this.one.value = String(kept ? one : first);
+    this.other.value = String(kept ? other : second > 0 ? second : Math.min(1, all.length - 1));
     this.#compare();
   }
 

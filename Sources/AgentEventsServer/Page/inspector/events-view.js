@@ -2,12 +2,11 @@
 import { duration } from './core/time.js';
 import { query } from './core/query.js';
 import { swiftTest } from './core/swift-test.js';
+import { MERGEABLE } from './core/history.js';
 import { kindOf, reveal, summary } from './core/words.js';
 import { copy, glyph, h, put, save, say } from './dom.js';
 import { Rows } from './rows.js';
 import { stringify } from './client.js';
-
-const FRAGMENTS = new Set(['message_delta', 'agent_thinking']);
 
 export class EventsView {
   #rows = [];
@@ -122,7 +121,7 @@ export class EventsView {
       if (!state.query.isEmpty && !state.query.test(event)) continue;
       state.matching++;
       const last = this.#rows.at(-1);
-      if (ui.fold && last && last.last === state.next - 1 && FRAGMENTS.has(event.type)
+      if (ui.fold && last && last.last === state.next - 1 && MERGEABLE.has(event.type)
         && joins(events[last.last], event)) last.last = state.next;
       else this.#rows.push({ first: state.next, last: state.next });
     }

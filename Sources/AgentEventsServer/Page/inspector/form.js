@@ -44,7 +44,7 @@ function field(name, schema, isNeeded) {
 export function requestCard(span, { answer, now, select }) {
   const { data } = span.event;
   const properties = data.schema && typeof data.schema === 'object' ? Object.entries(data.schema.properties ?? {}) : [];
-  const needed = new Set(data.schema?.required ?? []);
+  const needed = new Set(Array.isArray(data.schema?.required) ? data.schema.required : []);
   const fields = answer ? properties.map(([name, schema]) => [name, field(name, schema ?? {}, needed.has(name))]) : [];
   const problem = h('p.problem', { role: 'alert', hidden: true });
   const buttons = [];

@@ -113,9 +113,9 @@ export class ProofView {
 
   #order() {
     const { session } = this.app;
-    const faults = [...session.lineFaults.map(fault => h('li', {}, h('b', {}, `line ${fault.line} `),
+    const faults = [...session.lineFaults.slice(0, 100).map(fault => h('li', {}, h('b', {}, `line ${fault.line} `),
       h('span.mono', {}, fault.code), ` ${reveal(fault.message)}`)),
-      ...session.faults.slice(0, 100).map(fault => h('li', {}, this.#jump(fault.index),
+      ...session.faults.slice(0, Math.max(0, 100 - session.lineFaults.length)).map(fault => h('li', {}, this.#jump(fault.index),
         session.lines ? h('b', {}, ` line ${session.lines.get(session.events[fault.index])} `) : ' ',
         h('span.mono', {}, fault.code), ` ${reveal(fault.message)}`))];
     const count = session.faults.length + session.lineFaults.length;

@@ -73,7 +73,7 @@ export class Service extends EventTarget {
     try {
       return await this.request(`/v1/threads?${query}`);
     } catch (error) {
-      if ([400, 404, 405, 501].includes(error.status)) return undefined;
+      if ([404, 405, 501].includes(error.status)) return undefined;
       throw error;
     }
   }
@@ -92,7 +92,7 @@ export class Service extends EventTarget {
    */
   async follow(session, signal, changed) {
     while (!signal.aborted) {
-      const thread = session.thread = this.client.thread(session.id, { after: 'start', merge: false, signal });
+      const thread = session.thread = this.client.thread(session.id, { after: session.history.last?.id ?? 'start', merge: false, signal });
       let wasReset = false;
       const recovered = ({ detail }) => {
         session.recovered = detail;

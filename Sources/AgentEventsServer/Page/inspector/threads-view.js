@@ -14,8 +14,9 @@ export class ThreadsView {
         event.stopPropagation();
         const id = this.input.value.trim();
         if (event.code === 'Enter' && id) {
-          const only = [...this.list.querySelectorAll('.thread')];
-          app.open(only.length === 1 ? only[0].dataset.id : id);
+          // Without a list of the service, what is typed is an id.
+          const found = app.isListed ? app.threads : [];
+          app.open(found.length === 1 ? found[0].thread_id : id);
           this.input.value = '';
           app.findThreads('');
         }

@@ -4,7 +4,7 @@ export const generationOf = id => id.slice(0, id.indexOf('-'));
 export const sequenceOf = id => Number(id.slice(id.indexOf('-') + 1));
 export const isCursor = text => /^\d{1,20}-\d{1,20}$/.test(text);
 
-const MERGEABLE = new Set(['message_delta', 'agent_thinking']);
+export const MERGEABLE = new Set(['message_delta', 'agent_thinking']);
 
 export class History {
   events = [];

@@ -1,6 +1,6 @@
 /** Reads events from a text: one JSON object on each line, or a page as `GET …/events` gives it. Pure. */
 
-const ID = /^\d+-\d+$/;
+import { isCursor } from './history.js';
 
 /**
  * @param {string} text
@@ -57,6 +57,14 @@ function readPage(text, parse) {
   return { events: good, faults, lines: new Map(good.map(event => [event, page.events.indexOf(event) + 1])) };
 }
 
+/** Members of `data` that are texts, by type: everything that reads events counts on them. */
+const TEXTS = {
+  __proto__: null, message_delta: ['message_id', 'text'], message_completed: ['message_id', 'text'],
+  user_message: ['message_id', 'text'], agent_thinking: ['thought_id', 'text'], tool_executing: ['call_id', 'tool'],
+  tool_progress: ['call_id'], tool_completed: ['call_id', 'tool', 'status'], approval_requested: ['approval_id', 'prompt'],
+  approval_resolved: ['approval_id', 'decision'], state_updated: ['key'], custom: ['name'],
+};
+const isInteger = value => typeof value === 'bigint' || Number.isInteger(value);
 const isObject = value => value !== null && typeof value === 'object' && !Array.isArray(value);
 
 /** Why a value cannot be shown as an event; undefined when it can. */
@@ -65,7 +73,7 @@ export function problemOf(value) {
   const missing = ['type', 'id', 'seq', 'thread_id', 'time', 'data'].filter(name => !(name in value));
   if (missing.length) return { code: 'event.missing_field', message: `an event has ${missing.join(', ')}` };
   if (typeof value.type !== 'string') return { code: 'event.invalid_value', message: 'type is a text' };
-  if (typeof value.id !== 'string' || !ID.test(value.id)) {
+  if (typeof value.id !== 'string' || !isCursor(value.id)) {
     return { code: 'event.invalid_id', message: 'id is generation-sequence, as 3-42' };
   }
   if (String(value.seq) !== value.id.split('-')[1]) {
@@ -76,5 +84,12 @@ export function problemOf(value) {
   }
   if (typeof value.thread_id !== 'string') return { code: 'event.invalid_value', message: 'thread_id is a text' };
   if (!isObject(value.data)) return { code: 'event.invalid_value', message: 'data is an object' };
+  const { type, data } = value;
+  const wrong = TEXTS[type]?.find(name => typeof data[name] !== 'string');
+  if (wrong) return { code: 'event.invalid_value', message: `data.${wrong} of ${type} is a text` };
+  if (type === 'agent_failed' && !isObject(data.error)) return { code: 'event.invalid_value', message: 'data.error is an object' };
+  if (type === 'usage_reported' && ![data.input_tokens, data.output_tokens].every(isInteger)) {
+    return { code: 'event.invalid_value', message: 'tokens are integers' };
+  }
   return undefined;
 }

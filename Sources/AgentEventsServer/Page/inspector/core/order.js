@@ -14,7 +14,7 @@ export const TYPES = [
 const THREAD_TYPES = new Set(['user_message', 'state_updated']);
 /** What the service logs before the end of a run, to close what is open. */
 const CLOSINGS = new Set(['message_completed', 'tool_completed', 'approval_resolved', 'agent_failed', 'agent_cancelled']);
-const ENDS = { agent_completed: 'completed', agent_failed: 'failed', agent_cancelled: 'cancelled' };
+export const ENDS = { agent_completed: 'completed', agent_failed: 'failed', agent_cancelled: 'cancelled' };
 const WHILE_PAUSED = new Set([
   'agent_resumed', 'tool_progress', 'tool_completed', 'approval_resolved', 'usage_reported', 'agent_failed', 'agent_cancelled',
 ]);

@@ -3,6 +3,8 @@
  * chosen event. No network, no clock.
  */
 
+import { MERGEABLE } from './history.js';
+
 export const FAULTS = {
   cut: 'the connection is cut before it', drop: 'it is left out', duplicate: 'it comes twice',
     swap: 'it comes after the next one',
@@ -122,7 +124,7 @@ export class ReplayService {
         break;
       case 'swap':
       case 'merge':
-        this.#pending = { event, merges: this.kind === 'merge' && ['message_delta', 'agent_thinking'].includes(event.type) };
+        this.#pending = { event, merges: this.kind === 'merge' && MERGEABLE.has(event.type) };
         if (this.isAtEnd) this.#flush();
         break;
       default: this.#tell(event);

@@ -1,8 +1,7 @@
 /** What happened, as spans of time: runs, and in them calls, messages, thoughts, requests to people, pauses. Pure. */
 import { Attribution } from './attribution.js';
 import { generationOf } from './history.js';
-
-const ENDS = { agent_completed: 'completed', agent_failed: 'failed', agent_cancelled: 'cancelled' };
+import { ENDS } from './order.js';
 
 /**
  * A span. `kind` is run, queue, tool, message, thought, approval, pause, user or mark; `end` is undefined while it is open.
