@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Seeded bugs of the real code: applied to a copy of the sources, built once, and each found by the simulation or a test.
 
-    mutations.py [--copy FOLDER] [--seconds 60] [--limit 3600] [--only world|tests] [--list] [--self-test] [NAME...]
+    mutations.py [--copy FOLDER] [--seconds 60] [--limit 1800] [--only world|tests] [--list] [--self-test] [NAME...]
 
 A bug is a file in Bugs: what is broken, in words; the test that finds it, as a filter of `swift test`, or nothing for the
 simulation; and for each place the name of a file of Sources, the lines that are there, and the lines that take their
@@ -19,10 +19,12 @@ may be found. `--self-test` only looks whether every bug can be applied, which t
 limit is reached counts as not found. README.md says which places the bugs are at.
 """
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,9 +32,13 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-# More than the time limit of any suite, at which a test that waits in vain fails. After so long it counts as one that
-# hangs, which is not to be found.
+# A test that waits in vain with its bug in is failed by its limit of time, which is not above ten minutes. After so long
+# it counts as one that hangs, which is not to be found.
 TEST_SECONDS = 660
+# A bug may hide from the simulation for some seconds of a processor; a program that waits for something uses none.
+WORLD_SECONDS = 900
+# How a program ends that has used its seconds of a processor, alone and below `prlimit`.
+STOPPED = (-signal.SIGXCPU, -signal.SIGKILL, 128 + signal.SIGXCPU, 128 + signal.SIGKILL)
 SWITCH = """\
 #if canImport(Glibc)
     import Glibc
@@ -102,13 +108,18 @@ def copy_to(folder):
             target.write_bytes(source)
 
 
-def run(program, name, arguments):
-    """Runs the simulation up to the first violation, which it prints at once on a terminal; making it smaller takes long."""
+def run(program, name, arguments, seconds=None):
+    """Runs the simulation up to the first violation, which it prints at once on a terminal; making it smaller takes long.
+
+    After so many seconds of a processor it is stopped, however busy the machine is meanwhile."""
     environment = dict(os.environ, MUTATION=name)
     environment.pop("SWIFT_DETERMINISTIC_HASHING", None)
+    command = [program, *arguments]
+    if seconds:
+        command = ["prlimit", f"--cpu={seconds}:{seconds + 5}", *command, "--seconds", str(WORLD_SECONDS)]
     start = time.monotonic()
     ours, theirs = os.openpty()
-    process = subprocess.Popen([program, *arguments], env=environment, stdout=theirs, stderr=theirs)
+    process = subprocess.Popen(command, env=environment, stdout=theirs, stderr=theirs)
     os.close(theirs)
     output = ""
     while True:
@@ -128,15 +139,18 @@ def run(program, name, arguments):
 
 def run_tests(folder, name, filter):
     environment = dict(os.environ, MUTATION=name)
+    programs = list(folder.glob(".build/debug/*PackageTests.xctest"))
+    if len(programs) != 1:
+        raise SystemExit(f"{folder}: {len(programs)} programs of tests")
     start = time.monotonic()
-    command = ["swift", "test", "--skip-build", "--filter", filter]
+    command = [programs[0], "--testing-library", "swift-testing", "--filter", filter]
     try:
         done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TEST_SECONDS)
+            command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace", timeout=TEST_SECONDS)
     except subprocess.TimeoutExpired:
         return 0, f"no end after {TEST_SECONDS} s", time.monotonic() - start
     output = done.stdout + done.stderr
-    if not re.search(r"[1-9]\d* tests? ", output):
+    if done.returncode >= 0 and not re.search(r"[1-9]\d* tests? ", output):
         return 0, "no such test\n" + output, time.monotonic() - start
     return done.returncode, output, time.monotonic() - start
 
@@ -150,17 +164,17 @@ def found(code, output):
             return re.sub(r"^\W*", "", line)[:200]
         if "Fatal error" in line or "Precondition failed" in line:
             return line.strip()
-    return f"the program ended with {code}" if code not in (0, 1, 64) else None
+    return f"the program ended with {code}" if code not in (0, 1, 64, *STOPPED) else None
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*")
     parser.add_argument("--copy", help="where the copy is, and stays; a temporary folder when it is not given")
-    parser.add_argument("--seconds", type=int, default=60, help="how long a bug may hide")
+    parser.add_argument("--seconds", type=int, default=60, help="how long a bug may hide, in seconds of a processor")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--limit", type=int, default=3600, help="how long all of it may take, without the builds")
+    parser.add_argument("--limit", type=int, default=1800, help="how long the bugs of each kind may take, in seconds, without the build")
     parser.add_argument("--only", choices=["world", "tests"])
     parser.add_argument("--self-test", "--check", action="store_true", dest="check")
     parser.add_argument("--configuration", default="release", choices=["debug", "release"])
@@ -193,11 +207,10 @@ def main():
         world = [bug for bug in bugs if not bug.test and options.only != "tests"]
         tests = [bug for bug in bugs if bug.test and options.only != "world"]
         hidden = []
-        budget = Budget(options.limit)
         if world:
-            hidden += judge_world(folder, world, options, budget)
+            hidden += judge_world(folder, world, options)
         if tests:
-            hidden += judge_tests(folder, tests, budget)
+            hidden += judge_tests(folder, tests, options)
         print(f"{len(world) + len(tests) - len(hidden)} of {len(world) + len(tests)} bugs found")
         if hidden:
             print(f"not found: {', '.join(hidden)}")
@@ -207,37 +220,38 @@ def main():
             shutil.rmtree(folder, ignore_errors=True)
 
 
-class Budget:
-    def __init__(self, seconds):
-        self.seconds = seconds
+def judge(bugs, limit, body):
+    """The bugs that are not found, two of them tried beside each other: what they do depends on no time."""
+    end = time.monotonic() + limit
 
-    def judge(self, bug, body):
-        """Whether a bug is found."""
-        if self.seconds <= 0:
+    def try_one(bug):
+        if time.monotonic() > end:
             print(f"{bug.name}: not tried, the time is over", flush=True)
             return False
-        code, output, seconds = body()
-        self.seconds -= seconds
+        code, output, seconds = body(bug)
         how = found(code, output)
         print(f"{bug.name}: {f'{seconds:.1f} s, {how}' if how else 'NOT found'}", flush=True)
         return bool(how)
 
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        return [bug.name for bug, is_found in zip(bugs, pool.map(try_one, bugs)) if not is_found]
 
-def judge_world(folder, bugs, options, budget):
+
+def judge_world(folder, bugs, options):
     build = ["swift", "build", "-c", options.configuration, "--product", "agent-events-simulation"]
     subprocess.run(build, cwd=folder, check=True, stdout=sys.stderr)
     program = str(folder / ".build" / options.configuration / "agent-events-simulation")
-    code, output, seconds = run(program, "", ["--steps", "200000", "--seed", str(options.seed)])
+    seed = ["--seed", str(options.seed)]
+    code, output, seconds = run(program, "", ["--steps", "200000", *seed])
     if code != 0:
         print(output[-4000:])
         print("without a bug something is found")
         return [bug.name for bug in bugs]
     print(f"without a bug the simulation finds nothing ({seconds:.0f} s)")
-    arguments = ["--seconds", str(options.seconds), "--seed", str(options.seed)]
-    return [bug.name for bug in bugs if not budget.judge(bug, lambda: run(program, bug.name, arguments))]
+    return judge(bugs, options.limit, lambda bug: run(program, bug.name, seed, options.seconds))
 
 
-def judge_tests(folder, bugs, budget):
+def judge_tests(folder, bugs, options):
     subprocess.run(["swift", "build", "--build-tests"], cwd=folder, check=True, stdout=sys.stderr)
     code, output, seconds = run_tests(folder, "", "|".join(sorted({bug.test for bug in bugs})))
     if code != 0:
@@ -245,7 +259,7 @@ def judge_tests(folder, bugs, budget):
         print("without a bug a test fails")
         return [bug.name for bug in bugs]
     print(f"without a bug the tests pass ({seconds:.0f} s)")
-    return [bug.name for bug in bugs if not budget.judge(bug, lambda: run_tests(folder, bug.name, bug.test))]
+    return judge(bugs, options.limit, lambda bug: run_tests(folder, bug.name, bug.test))
 
 
 if __name__ == "__main__":

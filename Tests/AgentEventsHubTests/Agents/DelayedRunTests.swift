@@ -6,7 +6,7 @@ import Testing
 @testable import AgentEventsHub
 
 /// Queued runs that are tried only at their time.
-@Suite(.timeLimit(.minutes(10))) struct DelayedRunTests {
+@Suite(.timeLimit(.minutes(3))) struct DelayedRunTests {
     /// The end of such a run may be committed before the queue of the process has the run: it does not wait for its time there.
     @Test func aRunThatEndedBeforeItCameIntoTheQueueLeavesIt() async throws {
         let log = InMemoryEventLog(generations: .counting)

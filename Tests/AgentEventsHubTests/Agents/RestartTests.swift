@@ -4,7 +4,7 @@ import AgentEventsTesting
 import Testing
 
 /// Runs whose process is killed or stopped; section (f) 24, 27, 42, 59 and 61 to 66.
-@Suite(.timeLimit(.minutes(10))) struct RestartTests {
+@Suite(.timeLimit(.minutes(3))) struct RestartTests {
     private let kept = InMemoryEventLog(generations: .counting)
     private let clock = ManualClock()
     private let notes = Notes()

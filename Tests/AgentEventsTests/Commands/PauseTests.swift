@@ -4,7 +4,7 @@ import Testing
 
 /// A pause is no failure: what a paused run would do waits, and nothing of it is lost or doubled. The numbers are those of
 /// the cases in the design.
-@Suite(.timeLimit(.minutes(10))) struct PauseTests {
+@Suite(.timeLimit(.minutes(5))) struct PauseTests {
     private struct Broken: Error {}
 
     /// 16.
