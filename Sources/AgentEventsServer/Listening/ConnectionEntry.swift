@@ -7,6 +7,7 @@ struct ConnectionEntry: Sendable {
 
     /// The handler of TLS for a new connection; `nil` for connections without TLS.
     private var makeTLS: (@Sendable () -> any ChannelHandler)?
+    /// `nil` when none is trusted.
     private var proxies: TrustedProxies?
     private var requiresProxyHeader = false
     private var proxyHeaderTime = TimeAmount.seconds(5)
@@ -25,7 +26,7 @@ struct ConnectionEntry: Sendable {
 
     init(_ configuration: ListenerConfiguration, metrics: EntryMetrics) {
         self.metrics = metrics
-        proxies = configuration.trustedProxies
+        proxies = configuration.trustedProxies.isEmpty ? nil : configuration.trustedProxies
         requiresProxyHeader = configuration.requiresProxyHeader
         proxyHeaderTime = TimeAmount(configuration.proxyHeaderTime)
         #if TLS
@@ -41,11 +42,14 @@ struct ConnectionEntry: Sendable {
     /// - Parameter admits: whether a client that a proxy tells of the connection may connect; `nil` when all may.
     func addHandlers(to channel: any Channel, admits: ((ClientAddress) -> Bool)? = nil) throws {
         guard let metrics else { return }
-        let address = ClientAddressHandler(admits: admits)
-        try channel.pipeline.syncOperations.addHandler(address)
-        if requiresProxyHeader, let proxies {
-            try channel.pipeline.syncOperations.addHandler(
-                ProxyHeaderHandler(proxies: proxies, address: address, metrics: metrics, time: proxyHeaderTime))
+        // Without proxies the client is the peer of the socket.
+        if let proxies {
+            let address = ClientAddressHandler(admits: admits)
+            try channel.pipeline.syncOperations.addHandler(address)
+            if requiresProxyHeader {
+                try channel.pipeline.syncOperations.addHandler(
+                    ProxyHeaderHandler(proxies: proxies, address: address, metrics: metrics, time: proxyHeaderTime))
+            }
         }
         guard let makeTLS else { return }
         try channel.pipeline.syncOperations.addHandler(makeTLS())

@@ -25,26 +25,29 @@ struct StreamChildChannel: ServerChildChannel {
     let admissions: ConnectionAdmissions?
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        channel.eventLoop.makeCompletedFuture {
-            switch admissions?.admit(channel, isProxied: entry.isProxied(channel)) {
-            case nil:
-                return try setUp(channel, ConnectionTicket(channel, usage: hub.usage), logger)
-            case .admitted(let ticket):
-                return try setUp(channel, ticket, logger)
-            case .refused(let answer):
-                try entry.addHandlers(to: channel)
-                try channel.pipeline.syncOperations.addHandler(
-                    RefusedConnectionHandler(answer.bytes, lifetime: .seconds(hub.limits.handshakeSeconds)))
-            case .dropped:
-                channel.close(promise: nil)
-            case .gone:
-                hub.requestFailures.record(.gone)
-                channel.close(promise: nil)
-            }
-            return Value(
-                channel: channel, negotiated: channel.eventLoop.makeSucceededFuture(.refused),
-                ticket: ConnectionTicket(channel, usage: hub.usage))
+        channel.eventLoop.makeCompletedFuture { try setUp(channel, logger) }
+    }
+
+    /// Sets a new connection up. Called on its event loop.
+    func setUp(_ channel: any Channel, _ logger: Logger) throws -> Value {
+        switch admissions?.admit(channel, isProxied: entry.isProxied(channel)) {
+        case nil:
+            return try setUp(channel, ConnectionTicket(channel, usage: hub.usage), logger)
+        case .admitted(let ticket):
+            return try setUp(channel, ticket, logger)
+        case .refused(let answer):
+            try entry.addHandlers(to: channel)
+            try channel.pipeline.syncOperations.addHandler(
+                RefusedConnectionHandler(answer.bytes, lifetime: .seconds(hub.limits.handshakeSeconds)))
+        case .dropped:
+            channel.close(promise: nil)
+        case .gone:
+            hub.requestFailures.record(.gone)
+            channel.close(promise: nil)
         }
+        return Value(
+            channel: channel, negotiated: channel.eventLoop.makeSucceededFuture(.refused),
+            ticket: ConnectionTicket(channel, usage: hub.usage))
     }
 
     private func setUp(_ channel: any Channel, _ ticket: ConnectionTicket, _ logger: Logger) throws -> Value {
@@ -94,10 +97,15 @@ struct StreamChildChannel: ServerChildChannel {
             case .webSocket, .refused: break
             }
         } catch {
-            logger.debug("no request", metadata: ["error.message": "\(error)"])
-            // Gone already in most cases; closing again does nothing.
-            value.channel.close(promise: nil)
+            lost(value.channel, error, logger)
         }
+    }
+
+    /// A connection has ended without a request.
+    func lost(_ channel: any Channel, _ error: any Error, _ logger: Logger) {
+        logger.debug("no request", metadata: ["error.message": "\(error)"])
+        // Gone already in most cases; closing again does nothing.
+        channel.close(promise: nil)
     }
 }
 

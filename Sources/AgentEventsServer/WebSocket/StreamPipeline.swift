@@ -34,9 +34,51 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
     /// - Returns: what the first request has made of the connection.
     func configure(_ channel: any Channel) throws -> EventLoopFuture<Negotiated> {
         try setOptions(channel)
+        let negotiated = channel.eventLoop.makePromise(of: Negotiated.self)
+        try channel.pipeline.syncOperations.addHandler(FirstRequestHandler(self, negotiated))
+        return negotiated.futureResult
+    }
+
+    /// An upgrade that needs nobody to be asked.
+    struct ImmediateAdmission {
+        let principal: Principal
+        /// The value of `Sec-WebSocket-Protocol` in the answer; `nil` for none.
+        let subprotocol: String?
+        /// The header `Sec-WebSocket-Key`.
+        let key: String
+        /// The bytes of the head.
+        let byteCount: Int
+    }
+
+    /// Decides about the first bytes of a connection.
+    ///
+    /// - Returns: `nil` when HTTP has to decide about them.
+    func admitAtOnce(_ bytes: ByteBuffer) -> ImmediateAdmission? {
+        // Where a proxy may tell the client of a request, there is more to be read in it.
+        guard forwarding == nil, hub.readiness.phase != .stopping,
+            let head = HandshakeHead(bytes, path: UpgradeFilter.path(path)), let key = head.request.key,
+            case .accept(let subprotocol) = UpgradeDecision.decide(
+                head.request, path: head.request.path, origins: hub.origins)
+        else { return nil }
+        let credentials = Credentials(
+            authorization: head.authorization, subprotocols: head.request.subprotocols, path: head.request.path)
+        // What is refused is not counted here: HTTP says it, and asks again.
+        guard case .success(let principal) = ticket.authenticateAtOnce(credentials, by: hub.authenticator) else {
+            return nil
+        }
+        return ImmediateAdmission(
+            principal: principal, subprotocol: subprotocol, key: key, byteCount: head.byteCount)
+    }
+
+    /// Adds the handlers of HTTP, which decide about the first request.
+    ///
+    /// - Parameter waiting: leaves the pipeline when it is decided.
+    /// - Returns: what the first request has made of the connection.
+    func addHTTP(
+        to channel: any Channel,
+        _ waiting: FirstRequestHandler<HTTP>
+    ) throws -> EventLoopFuture<Negotiated> {
         let failures = hub.requestFailures
-        let waiting = FirstRequestHandler(deadline: .seconds(hub.limits.handshakeSeconds)) { failures.record(.silent) }
-        try channel.pipeline.syncOperations.addHandler(waiting)
         let filter = UpgradeFilter(
             authenticator: hub.authenticator, origins: hub.origins, readiness: hub.readiness, path: path,
             answersRefusals: answersRefusals, forwarding: forwarding, ticket: ticket,
@@ -97,7 +139,7 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
     }
 
     private func upgrader(
-        _ waiting: NIOLoopBound<FirstRequestHandler>,
+        _ waiting: NIOLoopBound<FirstRequestHandler<HTTP>>,
         _ filter: NIOLoopBound<UpgradeFilter>,
         _ requestHandlers: NIOLoopBound<(RequestTimeHandler, ParseErrorHandler)>
     ) -> StreamUpgrader<Negotiated> {

@@ -66,12 +66,14 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         self.ticket = ticket
         self.answersRefusals = answersRefusals
         self.onRefused = onRefused
-        // A group of routes is named with or without a slash in front, and so is the path that follows from its name.
-        self.path = path.hasPrefix("/") ? path : "/" + path
+        self.path = Self.path(path)
         self.readiness = readiness
         self.authenticator = authenticator
         self.origins = origins
     }
+
+    /// A group of routes is named with or without a slash in front, and so is the path that follows from its name.
+    static func path(_ name: String) -> String { name.hasPrefix("/") ? name : "/" + name }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch state {
@@ -168,7 +170,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     /// Whether the head has all that the handshake takes, and no body.
-    private static func isWebSocketUpgrade(_ head: HTTPRequestHead) -> Bool {
+    static func isWebSocketUpgrade(_ head: HTTPRequestHead) -> Bool {
         let hasBody =
             head.headers.contains(name: "transfer-encoding")
             || head.headers.first(name: "content-length").map { $0 != "0" } ?? false
