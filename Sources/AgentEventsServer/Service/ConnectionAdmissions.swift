@@ -153,6 +153,8 @@ final class ConnectionTicket: Sendable {
         /// `nil` for one that is not limited.
         var key: AddressKey?
         var address: ClientAddress
+        /// The address among whose connections this one counts; requests of others may come over it.
+        var counted: AddressKey?
     }
 
     private let client: Mutex<Client>
@@ -171,7 +173,7 @@ final class ConnectionTicket: Sendable {
         usage: ServiceLimits,
         onAuthenticated: @escaping @Sendable () -> Void = {}
     ) {
-        client = Mutex(Client(key: key, address: address))
+        client = Mutex(Client(key: key, address: address, counted: key))
         self.usage = usage
         self.onAuthenticated = onAuthenticated
     }
@@ -190,7 +192,7 @@ final class ConnectionTicket: Sendable {
     /// A proxy tells the client of a request.
     func tell(_ client: ClientAddress) {
         let key = usage.limited(AddressKey(client))
-        self.client.withLock { $0 = Client(key: key, address: client) }
+        self.client.withLock { ($0.key, $0.address) = (key, client) }
     }
 
     /// A proxy tells the client of the connection, which counts as the client's from now on. Called on the event loop.
@@ -199,8 +201,8 @@ final class ConnectionTicket: Sendable {
     func begin(from client: ClientAddress, on channel: any Channel) -> ProtocolError? {
         let key = usage.limited(AddressKey(client))
         let isCounted = self.client.withLock { known in
-            defer { known = Client(key: key, address: client) }
-            return known.key == key
+            defer { known = Client(key: key, address: client, counted: key) }
+            return known.counted == key
         }
         guard let key, !isCounted else { return nil }
         if let refusal = usage.connect(key) { return refusal }

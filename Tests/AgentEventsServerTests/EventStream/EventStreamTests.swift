@@ -233,9 +233,8 @@ struct EventStreamTests {
             try await Self.emit(2, service)
             let health = "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
             let ask = "GET \(Self.path) HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n"
-            let text = try await RawExchange.run(port: service.client.port, health + health + ask + health) {
-                $0.contains(#""op":"live""#)
-            }
+            let text = try await RawExchange.run(
+                port: service.client.port, health + health + ask + health, until: { $0.contains(#""op":"live""#) })
             let parts = text.split(separator: "HTTP/1.1 200 OK\r\n")
             #expect(parts.count == 3)
             #expect(parts.prefix(2).allSatisfy { $0.hasSuffix(#"{"status":"healthy"}"#) })
@@ -248,7 +247,8 @@ struct EventStreamTests {
         try await withRunningService { service in
             try await Self.emit(2, service)
             let ask = "GET \(Self.path) HTTP/1.0\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n"
-            let text = try await RawExchange.run(port: service.client.port, ask) { $0.contains(#""op":"live""#) }
+            let text = try await RawExchange.run(
+                port: service.client.port, ask, until: { $0.contains(#""op":"live""#) })
             let parts = text.split(separator: "\r\n\r\n", maxSplits: 1)
             #expect(text.hasPrefix("HTTP/1.0 200 OK\r\n"))
             #expect(!text.lowercased().contains("transfer-encoding"))

@@ -1,6 +1,7 @@
 import AgentEvents
 import NIOCore
 import NIOPosix
+import Synchronization
 import Testing
 
 /// Reads server-sent events by the letter of the HTML standard (9.2.6), in whatever pieces they come.
@@ -191,12 +192,12 @@ extension RunningService {
     /// Opens a stream of events for the length of a scope.
     ///
     /// - Parameters:
-    ///   - before: what is sent before the request.
+    ///   - before: the requests that are sent before it, without waiting; their answers are passed over.
     ///   - receiveBufferByteCount: how much the kernel takes for a client that does not read.
     func withEventStream<Result>(
         _ path: String,
         headers: [String: String] = [:],
-        before: String = "",
+        before: [String] = [],
         receiveBufferByteCount: Int? = nil,
         _ body: (RawEventStream) async throws -> Result
     ) async throws -> Result {
@@ -212,17 +213,33 @@ extension RunningService {
         return try await channel.executeThenClose { inbound, outbound in
             let fields = ["Host": "127.0.0.1:\(client.port)", "Accept": "text/event-stream"].merging(headers) { $1 }
             let lines = ["GET \(path) HTTP/1.1"] + fields.map { "\($0.key): \($0.value)" }
-            try await outbound.write(ByteBuffer(string: before + lines.joined(separator: "\r\n") + "\r\n\r\n"))
+            try await outbound.write(ByteBuffer(string: before.joined() + lines.joined(separator: "\r\n") + "\r\n\r\n"))
             var iterator = inbound.makeAsyncIterator()
             var buffer = ByteBuffer()
             var head: (status: Int, headers: [String: String])?
             while head == nil {
                 let part = try #require(try await iterator.next(isolation: #isolation), "closed without an answer")
                 buffer.writeImmutableBuffer(part)
-                head = try Self.takeHead(of: &buffer)
+                head = try Self.takeHead(of: &buffer, after: before.count)
             }
             return try await body(RawEventStream(try #require(head), buffer, iterator))
         }
+    }
+
+    /// - Parameter count: how many whole answers are before it.
+    private static func takeHead(
+        of buffer: inout ByteBuffer,
+        after count: Int
+    ) throws -> (status: Int, headers: [String: String])? {
+        var rest = buffer
+        for _ in 0..<count {
+            guard let head = try takeHead(of: &rest) else { return nil }
+            let length = head.headers["content-length"].flatMap { Int($0) } ?? 0
+            guard rest.readSlice(length: length) != nil else { return nil }
+        }
+        guard let head = try takeHead(of: &rest) else { return nil }
+        buffer = rest
+        return head
     }
 
     private static func takeHead(of buffer: inout ByteBuffer) throws -> (status: Int, headers: [String: String])? {
@@ -242,23 +259,49 @@ extension RunningService {
 
 /// Bytes to and from a server, as they are.
 enum RawExchange {
-    /// Sends a text, and reads until there is enough.
-    static func run(port: Int, _ request: String, until isEnough: (String) -> Bool) async throws -> String {
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .connectTimeout(.minutes(5))
-            .connect(host: "127.0.0.1", port: port) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+    /// Sends a text, and reads until there is enough, or to the end of the connection, however that comes.
+    ///
+    /// - Parameters:
+    ///   - endsSending: whether nothing further is sent, which the server is told.
+    ///   - receiveBufferByteCount: how much the kernel takes for a client that does not read.
+    ///   - beforeReading: what happens while the client does not read.
+    static func run(
+        port: Int,
+        _ request: String,
+        endsSending: Bool = false,
+        receiveBufferByteCount: Int? = nil,
+        beforeReading: () async throws -> Void = {},
+        until isEnough: (String) -> Bool = { _ in false }
+    ) async throws -> String {
+        var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(.minutes(5))
+        if let count = receiveBufferByteCount {
+            bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: .init(count))
+        }
+        let channel = try await bootstrap.connect(host: "127.0.0.1", port: port) { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
+                    wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+            }
+        }
+        let answer = Mutex("")
+        do {
+            try await channel.executeThenClose { inbound, outbound in
+                try await outbound.write(ByteBuffer(string: request))
+                if endsSending { outbound.finish() }
+                try await beforeReading()
+                for try await part in inbound {
+                    let text = answer.withLock { answer in
+                        answer += String(buffer: part)
+                        return answer
+                    }
+                    if isEnough(text) { break }
                 }
             }
-        return try await channel.executeThenClose { inbound, outbound in
-            try await outbound.write(ByteBuffer(string: request))
-            var text = ""
-            for try await part in inbound {
-                text += String(buffer: part)
-                if isEnough(text) { break }
-            }
-            return text
+        } catch is IOError {
+            // Reset, since what was sent was not read.
+        } catch is ChannelError {
+            // Closed before all was sent.
         }
+        return answer.withLock { $0 }
     }
 }

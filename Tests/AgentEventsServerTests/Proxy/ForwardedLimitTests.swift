@@ -29,6 +29,11 @@ import Testing
 
     private static let health = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
+    /// Whatever comes until the service closes.
+    private static func answer(to number: Int, _ service: RunningService) async throws -> String {
+        try await RawExchange.run(port: service.client.port, header(number) + health)
+    }
+
     private static let upgrade = [
         "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
@@ -41,7 +46,7 @@ import Testing
             try await service.withWebSocket(beginning: Self.header(7)) { first in
                 _ = try await first.message()
                 // One too many of its address: closed without an answer.
-                let refused = try await ForwardingTests.answer(to: Self.header(7) + Self.health, service.client.port)
+                let refused = try await Self.answer(to: 7, service)
                 #expect(refused.isEmpty)
                 // Of the same proxy, and each has a place of its own.
                 try await service.withWebSocket(beginning: Self.header(8)) { second in
@@ -58,7 +63,7 @@ import Testing
                 #expect(try await first.message()["op"] == "pong")
             }
             // The place of one that has gone is free; its end may take a moment to come.
-            while try await ForwardingTests.answer(to: Self.header(7) + Self.health, service.client.port).isEmpty {}
+            while try await Self.answer(to: 7, service).isEmpty {}
         }
     }
 
@@ -71,8 +76,7 @@ import Testing
                 for _ in 0..<2 {
                     #expect(try await service.client.exchange(Self.header(number) + Self.health).status == 200)
                 }
-                let refused = try await ForwardingTests.answer(
-                    to: Self.header(number) + Self.health, service.client.port)
+                let refused = try await Self.answer(to: number, service)
                 #expect(refused.isEmpty)
             }
         }
@@ -118,6 +122,45 @@ import Testing
         }
     }
 
+    /// A stream has its connection for itself: it is its client's, whoever asked over it before.
+    @Test(arguments: [[], [7], [7, 9], [9, 7]])
+    func sec70AForwardedClientCountsAtAStream(_ earlier: [Int]) async throws {
+        func client(_ number: Int) -> String { "198.51.100.\(number)" }
+        let before = earlier.map {
+            "GET /health HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: \(client($0))\r\n\r\n"
+        }
+        let headers = ["X-Forwarded-For": client(7)]
+        let path = EventStreamTests.path
+        try await Self.withService {
+            $0.connectionsPerAddress = 1
+        } _: { service in
+            try await EventStreamTests.emit(1, service)
+            try await service.withEventStream(path, headers: headers, before: before) { first in
+                #expect(first.status == 200)
+                _ = try await first.messages(until: "live")
+                try await service.withEventStream(path, headers: headers, before: before) { second in
+                    #expect(second.status == 429)
+                    guard second.status == 429 else { return }
+                    #expect(second.headers["retry-after"] == "5")
+                    let body = try await second.body()
+                    #expect(body.contains(#""code":"limits.connections""#))
+                }
+                let upgrade = try await service.client.get(
+                    "/v1/stream", headers: Self.upgrade.merging(headers) { $1 })
+                #expect(upgrade.status == 429)
+                // Requests of many clients come over the connections of a proxy: these are not the client's.
+                #expect(try await service.client.get(path, headers: headers).status == 200)
+                let other = ["X-Forwarded-For": client(8)]
+                try await service.withEventStream(path, headers: other, before: before) { #expect($0.status == 200) }
+            }
+            // The place of one that has gone is free; its end may take a moment to come.
+            var status = 0
+            while status != 200 {
+                status = try await service.withEventStream(path, headers: headers, before: before) { $0.status }
+            }
+        }
+    }
+
     /// An address that the PROXY protocol tells is not a proxy's, and what it says of others is not believed.
     @Test func sec70AClientOfTheProxyProtocolSpeaksForItself() async throws {
         try await Self.withService(requiresProxyHeader: true) {
@@ -127,7 +170,7 @@ import Testing
                 beginning: Self.header(7), headers: ["X-Forwarded-For": "198.51.100.8"]
             ) { first in
                 _ = try await first.message()
-                let refused = try await ForwardingTests.answer(to: Self.header(7) + Self.health, service.client.port)
+                let refused = try await Self.answer(to: 7, service)
                 #expect(refused.isEmpty)
                 let served = try await service.client.exchange(Self.header(8) + Self.health)
                 #expect(served.status == 200)

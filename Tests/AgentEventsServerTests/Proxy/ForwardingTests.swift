@@ -1,9 +1,6 @@
 import AgentEvents
 import AgentEventsHub
 import AgentEventsServer
-import NIOCore
-import NIOPosix
-import Synchronization
 import Testing
 
 /// The word of a proxy, seen by requests to the real service: without authentication it answers on loopback names only.
@@ -66,28 +63,6 @@ import Testing
         }
     }
 
-    /// Whatever comes until the service closes.
-    static func answer(to text: String, _ port: Int) async throws -> String {
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .connect(host: "127.0.0.1", port: port) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-                }
-            }
-        let answer = Mutex("")
-        do {
-            try await channel.executeThenClose { inbound, outbound in
-                try await outbound.write(ByteBuffer(string: text))
-                for try await part in inbound { answer.withLock { $0 += String(buffer: part) } }
-            }
-        } catch is IOError {
-            // Reset, since what was sent was not read.
-        } catch is ChannelError {
-            // Closed before all was sent.
-        }
-        return answer.withLock { $0 }
-    }
-
     @Test func theProxyProtocolIsRequiredWhereItIsSwitchedOn() async throws {
         let proxies = try Self.trust(["127.0.0.1"])
         try await withRunningService(configure: {
@@ -99,7 +74,7 @@ import Testing
             let served = try await service.client.exchange(header + request)
             #expect(served.status == 200)
             // Closed without an answer.
-            let closed = try await Self.answer(to: request, service.client.port)
+            let closed = try await RawExchange.run(port: service.client.port, request)
             #expect(closed.isEmpty)
         }
     }
