@@ -175,9 +175,8 @@ final class EventStreamHandler: ChannelDuplexHandler, RemovableChannelHandler {
         let headers = refusal.headers.map { (name: $0.key, value: $0.value) }
         let answer = ClosingAnswer(
             status: refusal.status, error: error, headers: headers + origins.answerHeaders(to: request.origin))
-        for part in answer.parts { context.write(wrapOutboundOut(part), promise: nil) }
-        context.flush()
-        context.close(promise: nil)
+        for part in answer.parts.dropLast() { context.write(wrapOutboundOut(part), promise: nil) }
+        finish(context)
     }
 
     /// A browser gives up for good at any other status: it is told when to come back.
@@ -199,8 +198,20 @@ final class EventStreamHandler: ChannelDuplexHandler, RemovableChannelHandler {
         guard machine.ended() else { return }
         writeHead(status, fields, request, context)
         if let body { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        context.close(promise: nil)
+        finish(context)
+    }
+
+    /// Ends the last answer, and closes once it, and those before it, are with the kernel: a close before would cut them off.
+    private func finish(_ context: ChannelHandlerContext) {
+        let channel = context.channel
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.whenComplete { _ in channel.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
+        // The client has as long as for an answer that comes before the body of its request.
+        let deadline = context.eventLoop.scheduleTask(in: RequestBodyHandler.Deadlines().total) {
+            channel.closeForcibly()
+        }
+        channel.closeFuture.whenComplete { _ in deadline.cancel() }
     }
 
     private func writeHead(
@@ -247,8 +258,14 @@ final class EventStreamHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case is ChannelShouldQuiesceEvent:
             isLeaving = true
             tell(context) { $0.beginLeaving() }
+        case ChannelEvent.inputClosed where waiting != nil:
+            // The requests before are still answered; the stream would be taken by nobody.
+            waiting = nil
+            _ = machine.ended()
+            context.fireUserInboundEventTriggered(event)
         case ChannelEvent.inputClosed:
-            context.close(promise: nil)
+            // With the last answer on its way, the end of that closes.
+            if machine.ended() { context.close(promise: nil) }
         default:
             context.fireUserInboundEventTriggered(event)
         }
