@@ -38,25 +38,19 @@ final class MeasuredAuthenticator: NestedAuthenticator, ImmediateAuthenticator {
             accepted.increment()
             return principal
         } catch {
-            countRefusal(error, of: credentials)
+            counter(of: error.code).increment()
+            keep(error, credentials)
             throw error
         }
     }
 
     func authenticateAtOnce(_ credentials: Credentials) -> Result<Principal, AuthenticationError>? {
         let start = environment.monotonicNow()
-        guard let result = immediate?.authenticateAtOnce(credentials) else { return nil }
-        switch result {
-        case .success: accepted.increment()
-        case .failure(let error): countRefusal(error, of: credentials)
-        }
+        // A refusal is kept, which may block: it is asked for once more, on a task.
+        guard case .success(let principal)? = immediate?.authenticateAtOnce(credentials) else { return nil }
+        accepted.increment()
         duration.record(environment.monotonicNow() - start)
-        return result
-    }
-
-    private func countRefusal(_ error: AuthenticationError, of credentials: Credentials) {
-        counter(of: error.code).increment()
-        keep(error, credentials)
+        return .success(principal)
     }
 
     private func keep(_ error: AuthenticationError, _ credentials: Credentials) {

@@ -1,6 +1,7 @@
 import AgentEvents
 import CoreMetrics
 import MetricsTestKit
+import Synchronization
 import Testing
 
 @testable import AgentEventsHub
@@ -75,6 +76,23 @@ struct ServiceMetricTests {
         #expect(try factory.expectTimer("agent_events_auth_duration_seconds").values.count == 1)
     }
 
+    /// A refusal is kept, which may block: on the task that asks, and not where an answer is wanted at once.
+    @Test func aRefusalIsCountedAndKeptWhenItIsAskedFor() async throws {
+        let factory = TestMetrics()
+        let trail = CountingTrail()
+        let credentials = Credentials(authorization: "Bearer old", subprotocols: [], path: "/")
+        let measured = MeasuredAuthenticator(KnownToBeOld(), environment: .system, audit: trail, factory: factory)
+        #expect(measured.authenticateAtOnce(credentials) == nil)
+        #expect(trail.count == 0)
+        let error = await #expect(throws: AuthenticationError.self) { _ = try await measured.authenticate(credentials) }
+        #expect(error?.code == .expired)
+        #expect(trail.count == 1)
+        let refused = try factory.expectCounter(
+            "agent_events_auth_total", [("outcome", "refused"), ("reason", "auth.expired")])
+        #expect(refused.totalValue == 1)
+        #expect(try factory.expectTimer("agent_events_auth_duration_seconds").values.count == 1)
+    }
+
     @Test func aTotalOnlyGrows() throws {
         let factory = TestMetrics()
         var total = TotalCounter(ServiceMetric.commits.counter(in: factory))
@@ -92,4 +110,24 @@ private struct OneToken: Authenticator {
         guard token == "good" else { throw AuthenticationError(.expired, "old") }
         return Principal(user: "u")
     }
+}
+
+/// Knows at once that a token counts no longer.
+private struct KnownToBeOld: ImmediateAuthenticator {
+    var needsCredentials: Bool { true }
+
+    func authenticate(_ credentials: Credentials) async throws(AuthenticationError) -> Principal { throw .expired }
+
+    func authenticateAtOnce(_ credentials: Credentials) -> Result<Principal, AuthenticationError>? {
+        .failure(.expired)
+    }
+}
+
+/// Counts what it is to keep.
+private final class CountingTrail: AuditTrail {
+    private let entries = Atomic<Int>(0)
+
+    var count: Int { entries.load(ordering: .sequentiallyConsistent) }
+
+    func record(_ entry: AuditEntry) { entries.add(1, ordering: .sequentiallyConsistent) }
 }
