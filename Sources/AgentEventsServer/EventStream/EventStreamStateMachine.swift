@@ -84,7 +84,7 @@ package struct EventStreamStateMachine: Equatable {
 
     /// The connection has its last answer, or is gone.
     ///
-    /// - Returns: whether it had one, or was there, before.
+    /// - Returns: whether that is new.
     package mutating func ended() -> Bool {
         defer { state = .ended }
         return state != .ended

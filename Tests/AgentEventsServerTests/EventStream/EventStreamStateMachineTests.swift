@@ -60,6 +60,13 @@ struct EventStreamStateMachineTests {
         #expect(machine.receivedHead(asksForStream: true) == .open)
     }
 
+    @Test func anAnswerAfterTheClientHasGoneOpensNothing() {
+        var machine = Self.machine(in: .waiting)
+        _ = machine.ended()
+        #expect(machine.answered() == false)
+        #expect(machine.opened() == false)
+    }
+
     @Test(arguments: State.allCases)
     func whatWasLookedUpBeginsOnlyForAClientThatIsThere(state: State) {
         var machine = Self.machine(in: state)
