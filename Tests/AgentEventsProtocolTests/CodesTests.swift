@@ -32,6 +32,15 @@ struct CodesTests {
         #expect(written.count == Set(written).count)
     }
 
+    @Test func thePageSaysWhatMayBeTriedAgainOfTheLog() throws {
+        let never = EventLogError.Code.all.filter { code in
+            !ProtocolError(EventLogError(code, ""), threadID: nil).isRetryable
+        }
+        #expect(never == [.exists])
+        #expect(
+            Self.page.contains("The log of the service could not do it. All but `log.exists` may be tried again:\n"))
+    }
+
     @Test func thePageHasTheCodesOfEventsOfTheService() throws {
         let rest = try #require(Self.page.components(separatedBy: "## Codes in events").last)
         let written = Set(Self.codes(in: rest))

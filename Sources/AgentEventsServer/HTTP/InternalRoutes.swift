@@ -34,8 +34,8 @@ struct InternalRoutes<Context: RequestContext>: Sendable {
         BackupRoute<Context>(hub: hub, folder: backupFolder).add(to: admin, interface)
     }
 
-    /// Nothing but the metrics, under each name by which this machine is reached: it has no ids and no contents. No web page may
-    /// read it.
+    /// Nothing but the metrics, under each name by which this machine is reached: it has no ids and no contents. Pages of other
+    /// origins may not read it; one whose own name points here can, as everybody who reaches the listener.
     func addMetricsAlone(to router: some RouterMethods<Context>) {
         addMiddleware(to: router, OriginPolicy(allowedOrigins: [], needsCredentials: true))
         addMetrics(to: router, HTTPInterface<Context>(hub: hub))
