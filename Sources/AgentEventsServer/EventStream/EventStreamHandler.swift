@@ -112,6 +112,7 @@ final class EventStreamHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
         guard !request.isPreflight else { return answer(.noContent, EventStreamHead.preflight, nil, request, context) }
         guard hub.readiness.phase != .stopping else { return sayGoodbye(to: request, context) }
+        hub.noteUse()
         if let forwarding, let client = forwarding.knownClient(on: context.channel),
             let refusal = ticket.begin(from: client, on: context.channel)
         {

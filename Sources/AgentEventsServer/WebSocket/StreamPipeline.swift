@@ -82,6 +82,7 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
         let filter = UpgradeFilter(
             authenticator: hub.authenticator, origins: hub.origins, readiness: hub.readiness, path: path,
             answersRefusals: answersRefusals, forwarding: forwarding, ticket: ticket,
+            onAsked: { [hub] in hub.noteUse() },
             onRefused: { [hub] in hub.noteRefusedStream(.webSocket) })
         let times = RequestTimeHandler(HTTPLimits.times(headSeconds: hub.limits.handshakeSeconds))
         let parseErrors = ParseErrorHandler(origins: hub.origins) { failures.record($0) }

@@ -38,6 +38,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     private let readiness: Readiness
     private let path: String
     private let answersRefusals: Bool
+    private let onAsked: () -> Void
     private let onRefused: () -> Void
     private let forwarding: Forwarding?
     private var state = State.waiting
@@ -51,6 +52,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     ///     unless its credentials do not count: they are checked once.
     ///   - forwarding: tells where the request comes from, when a proxy forwards it.
     ///   - ticket: the connection.
+    ///   - onAsked: called when an upgrade at the path is to be authenticated.
     ///   - onRefused: called when an upgrade at the path is declined.
     init(
         authenticator: any Authenticator,
@@ -60,11 +62,13 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         answersRefusals: Bool = false,
         forwarding: Forwarding? = nil,
         ticket: ConnectionTicket,
+        onAsked: @escaping () -> Void = {},
         onRefused: @escaping () -> Void = {}
     ) {
         self.forwarding = forwarding
         self.ticket = ticket
         self.answersRefusals = answersRefusals
+        self.onAsked = onAsked
         self.onRefused = onRefused
         self.path = Self.path(path)
         self.readiness = readiness
@@ -116,6 +120,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         _ subprotocol: String?,
         _ context: ChannelHandlerContext
     ) {
+        onAsked()
         // The connection is its client's own from now on, and counts as one.
         if let forwarding, let client = forwarding.knownClient(on: context.channel),
             let refusal = ticket.begin(from: client, on: context.channel)

@@ -16,13 +16,16 @@ import Testing
 /// What those who mount a hub for the first time get wrong, and what they are told.
 @Suite(.timeLimit(.minutes(10)))
 struct MountingMistakeTests {
-    private static func hub(_ logger: Logger = Logger(label: "test")) -> AgentEventsHub {
+    private static func hub(
+        _ logger: Logger = Logger(label: "test"),
+        authenticator: any Authenticator = NoAuthentication()
+    ) -> AgentEventsHub {
         var configuration = HubConfiguration()
         // For what hangs, and not for what is slow.
         configuration.handshakeTimeout = .seconds(300)
         return AgentEventsHub(
             runtime: AgentRuntime(log: InMemoryEventLog(generations: .counting)), authorizer: OwnershipAuthorizer(),
-            configuration: configuration, logger: logger)
+            authenticator: authenticator, configuration: configuration, logger: logger)
     }
 
     /// An application with the hub's routes below `chat`.
@@ -100,21 +103,51 @@ struct MountingMistakeTests {
         }
     }
 
-    /// Its clients would wait, and nobody would know for what.
-    @Test func aHubThatNobodyRunsSaysSoOnce() async throws {
-        let warnings = LineRecord<String>()
-        let logger = Logger(label: "test") { _ in
+    private static func logger(_ warnings: LineRecord<String>) -> Logger {
+        Logger(label: "test") { _ in
             RecordingLogHandler { level, message, _ in
                 if level == .warning { warnings.append(message) }
             }
         }
-        let hub = Self.hub(logger)
-        try await Self.withApplication(hub, .http1(agentEvents: hub), runsHub: false) { service in
-            for _ in 0..<3 { _ = try await service.client.get("/chat/threads/t/state") }
+    }
+
+    private static let notRun =
+        "hub not run yet: its clients wait until it is, as a service of the application or by run()"
+
+    /// Its clients would wait, and nobody would know for what. One that asks for a stream comes to no route.
+    @Test(arguments: [[:], ["Accept": "text/event-stream"]])
+    func aHubThatNobodyRunsSaysSoOnce(_ headers: [String: String]) async throws {
+        let warnings = LineRecord<String>()
+        let hub = Self.hub(Self.logger(warnings))
+        let server = HTTPServerBuilder.http1(agentEvents: hub, path: "chat/stream")
+        try await Self.withApplication(hub, server, runsHub: false) { service in
+            for _ in 0..<3 { _ = try await service.client.get("/chat/threads/t/events", headers: headers) }
         }
-        #expect(
-            warnings.all == [
-                "hub not run yet: its clients wait until it is, as a service of the application or by run()"
-            ])
+        #expect(warnings.all == [Self.notRun])
+    }
+
+    /// Which credentials are revoked is read when it runs, and they are not taken before.
+    @Test(arguments: [("threads/t/events", ["Accept": "text/event-stream"]), ("stream", upgrade)])
+    func aHubThatNobodyRunsSaysSoToThoseWithCredentials(_ path: String, _ headers: [String: String]) async throws {
+        struct Enough: Error {}
+        let warnings = LineRecord<String>()
+        let hub = Self.hub(Self.logger(warnings), authenticator: NamingAuthenticator())
+        let server = HTTPServerBuilder.http1(agentEvents: hub, path: "chat/stream")
+        try await Self.withApplication(hub, server, runsHub: false) { service in
+            let fields = headers.merging(["Host": "127.0.0.1", "Authorization": "Bearer u_1"]) { $1 }
+            let lines = ["GET /chat/\(path) HTTP/1.1"] + fields.map { "\($0.key): \($0.value)" }
+            await #expect(throws: Enough.self) {
+                _ = try await RawExchange.run(
+                    port: service.client.port, lines.joined(separator: "\r\n") + "\r\n\r\n",
+                    beforeReading: {
+                        while warnings.all.isEmpty {
+                            try Task.checkCancellation()
+                            await Task.yield()
+                        }
+                        throw Enough()
+                    })
+            }
+        }
+        #expect(warnings.all == [Self.notRun])
     }
 }
