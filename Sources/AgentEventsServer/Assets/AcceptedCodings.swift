@@ -8,8 +8,7 @@ struct AcceptedCodings: Sendable {
         for element in values.joined(separator: ",").split(separator: ",") {
             let parts = element.split(separator: ";").map { $0.filter { !$0.isWhitespace }.lowercased() }
             guard let name = parts.first, !name.isEmpty, parts.count <= 2 else { continue }
-            let weight = parts.count == 1 ? 1 : parts[1].hasPrefix("q=") ? Double(parts[1].dropFirst(2)) : nil
-            guard let weight, (0...1).contains(weight) else { continue }
+            guard let weight = parts.count == 1 ? 1 : Double(weight: parts[1]) else { continue }
             if weight > 0 { accepted.insert(name) } else { refused.insert(name) }
         }
     }
@@ -25,5 +24,17 @@ struct AcceptedCodings: Sendable {
     private func contains(_ names: Set<String>) -> Bool {
         guard refused.isDisjoint(with: names) else { return false }
         return !accepted.isDisjoint(with: names) || accepted.contains("*")
+    }
+}
+
+extension Double {
+    /// The weight of something that a client takes, such as `q=0.5` (RFC 9110, section 12.4.2).
+    ///
+    /// - Parameter parameter: `nil` comes of one that is not well formed.
+    init?(weight parameter: String) {
+        guard parameter.hasPrefix("q="), let weight = Double(parameter.dropFirst(2)), (0...1).contains(weight) else {
+            return nil
+        }
+        self = weight
     }
 }

@@ -278,14 +278,8 @@ final class EventStreamHandler: ChannelDuplexHandler, RemovableChannelHandler {
         context.close(promise: nil)
     }
 
-    /// Passes an input of the channel to the session: at once, or after the call of the session that has led to it.
     private func tell(_ context: ChannelHandlerContext, _ body: @escaping (StreamSession) -> Void) {
-        guard let session else { return }
-        if transport?.isBusy == true {
-            context.eventLoop.assumeIsolated().execute { body(session) }
-        } else {
-            body(session)
-        }
+        session?.tell(isBusy: transport?.isBusy == true, on: context.eventLoop, body)
     }
 }
 

@@ -38,9 +38,7 @@ struct EventStreamRequest: Sendable {
         authorization = head.headers.first(name: "authorization")
         origin = head.headers.first(name: "origin")
         host = head.headers.first(name: "host")
-        hasBody =
-            head.headers.contains(name: "transfer-encoding")
-            || head.headers.first(name: "content-length").map { $0 != "0" } ?? false
+        hasBody = head.hasBody
         version = head.version == .http1_0 ? .http1_0 : .http1_1
         lastEventID = head.headers.first(name: "last-event-id").flatMap { $0.isEmpty ? nil : $0 }
     }
@@ -61,7 +59,7 @@ struct EventStreamRequest: Sendable {
     ///
     /// - Throws: ``ProtocolError`` `request.invalid` or `cursor.invalid`.
     func subscription() throws(ProtocolError) -> SubscribeRequest {
-        var request = SubscribeRequest(thread: try thread())
+        var request = SubscribeRequest(thread: try ThreadID(encoded: threadSegment, in: "the thread in the path"))
         request.merges = try flag("merge") ?? true
         if try flag("snapshot") ?? false { request.snapshot = .onReset }
         if let lastEventID {
@@ -86,20 +84,6 @@ struct EventStreamRequest: Sendable {
         return request
     }
 
-    private func thread() throws(ProtocolError) -> ThreadID {
-        guard let text = PercentEncoding.decode(threadSegment) else {
-            throw ProtocolError(
-                .requestInvalid,
-                "the thread in the path has a percent sign without two hexadecimal digits; a percent sign itself is "
-                    + "written %25")
-        }
-        do throws(IdentifierError) {
-            return try ThreadID(text)
-        } catch {
-            throw ProtocolError(error, path: nil)
-        }
-    }
-
     private func flag(_ name: String) throws(ProtocolError) -> Bool? {
         switch query.parameter(name) {
         case nil: return nil
@@ -122,7 +106,8 @@ enum AcceptedForm {
         for range in ranges {
             let parts = range.lowercased().split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" } }
             guard let type = parts.first else { continue }
-            let weight = parts.dropFirst().first { $0.hasPrefix("q=") }.flatMap { Double($0.dropFirst(2)) } ?? 1
+            let weightText = parts.dropFirst().first { $0.hasPrefix("q=") }
+            guard let weight = weightText.map({ Double(weight: $0) }) ?? 1 else { continue }
             switch type {
             case "text/event-stream":
                 guard weight > json else { return false }

@@ -35,14 +35,7 @@ final class EventStreamTransport: OneWayTransport {
 
     // MARK: For the session
 
-    var pendingByteCount: Int {
-        do {
-            return try context?.channel.syncOptions?.getOption(.bufferedWritableBytes) ?? 0
-        } catch {
-            // A channel that is closed has none.
-            return 0
-        }
-    }
+    var pendingByteCount: Int { context?.channel.bufferedByteCount ?? 0 }
 
     func write(_ messages: ByteBuffer) {
         guard let context, !isClosing else { return }

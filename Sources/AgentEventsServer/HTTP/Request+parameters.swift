@@ -21,21 +21,7 @@ extension Request {
         _ context: some RequestContext,
         _ place: String
     ) throws(ProtocolError) -> Kind {
-        let text = try Self.decoded(context.parameters.get(name) ?? "", place)
-        do throws(IdentifierError) {
-            return try Kind(text)
-        } catch {
-            throw ProtocolError(error, path: nil)
-        }
-    }
-
-    private static func decoded(_ text: String, _ place: String) throws(ProtocolError) -> String {
-        guard let decoded = PercentEncoding.decode(text) else {
-            throw ProtocolError(
-                .requestInvalid,
-                "\(place) has a percent sign without two hexadecimal digits; a percent sign itself is written %25")
-        }
-        return decoded
+        try Kind(encoded: context.parameters.get(name) ?? "", in: place)
     }
 
     private var query: RequestQuery { RequestQuery(text: uri.query) }
@@ -47,12 +33,7 @@ extension Request {
     /// An identifier in the query; `nil` when there is none.
     func identifierParameter<Kind: Identifier>(_ name: String) throws(ProtocolError) -> Kind? {
         guard let encoded = query.encodedParameter(name) else { return nil }
-        let text = try Self.decoded(encoded, "\(name) in the query")
-        do throws(IdentifierError) {
-            return try Kind(text)
-        } catch {
-            throw ProtocolError(error, path: nil)
-        }
+        return try Kind(encoded: encoded, in: "\(name) in the query")
     }
 
     /// Refuses a query with parameters that the request does not have, or with one twice: what a client means by it
@@ -61,4 +42,23 @@ extension Request {
     /// - Parameter known: the names of the parameters.
     /// - Throws: ``ProtocolError`` `request.invalid`.
     func checkParameters(_ known: [String]) throws(ProtocolError) { try query.check(known) }
+}
+
+extension Identifier {
+    /// An identifier as it stands in a URL.
+    ///
+    /// - Parameter place: the place in words, for errors.
+    /// - Throws: ``ProtocolError`` `request.invalid`.
+    init(encoded text: String, in place: String) throws(ProtocolError) {
+        guard let decoded = PercentEncoding.decode(text) else {
+            throw ProtocolError(
+                .requestInvalid,
+                "\(place) has a percent sign without two hexadecimal digits; a percent sign itself is written %25")
+        }
+        do throws(IdentifierError) {
+            self = try Self(decoded)
+        } catch {
+            throw ProtocolError(error, path: nil)
+        }
+    }
 }

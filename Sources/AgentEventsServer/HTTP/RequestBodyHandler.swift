@@ -169,6 +169,9 @@ extension HTTPRequestHead {
         headers[canonicalForm: "expect"].contains { $0.lowercased() == "100-continue" }
     }
 
+    /// Whether the request has a body.
+    var hasBody: Bool { announcedByteCount != 0 }
+
     /// The size of the body; `nil` when the head does not say.
     fileprivate var announcedByteCount: Int? {
         if headers.contains(name: "transfer-encoding") { return nil }

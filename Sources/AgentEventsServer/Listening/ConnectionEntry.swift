@@ -26,7 +26,7 @@ struct ConnectionEntry: Sendable {
 
     init(_ configuration: ListenerConfiguration, metrics: EntryMetrics) {
         self.metrics = metrics
-        proxies = configuration.trustedProxies.isEmpty ? nil : configuration.trustedProxies
+        proxies = configuration.trustedProxies.ranges.isEmpty ? nil : configuration.trustedProxies
         requiresProxyHeader = configuration.requiresProxyHeader
         proxyHeaderTime = TimeAmount(configuration.proxyHeaderTime)
         #if TLS

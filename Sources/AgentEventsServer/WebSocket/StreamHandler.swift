@@ -131,14 +131,8 @@ final class StreamHandler: ChannelDuplexHandler {
         }
     }
 
-    /// Passes an input of the channel to the session: at once, or after the call of the session that has led to it.
     private func tell(_ context: ChannelHandlerContext, _ body: @escaping (StreamSession) -> Void) {
-        guard let session else { return }
-        if transport.isBusy {
-            context.eventLoop.assumeIsolated().execute { body(session) }
-        } else {
-            body(session)
-        }
+        session?.tell(isBusy: transport.isBusy, on: context.eventLoop, body)
     }
 
     // MARK: Inbound

@@ -176,10 +176,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Whether the head has all that the handshake takes, and no body.
     static func isWebSocketUpgrade(_ head: HTTPRequestHead) -> Bool {
-        let hasBody =
-            head.headers.contains(name: "transfer-encoding")
-            || head.headers.first(name: "content-length").map { $0 != "0" } ?? false
-        return !hasBody && head.headers[canonicalForm: "upgrade"].map { $0.lowercased() } == ["websocket"]
+        !head.hasBody && head.headers[canonicalForm: "upgrade"].map { $0.lowercased() } == ["websocket"]
             && head.headers["sec-websocket-key"].count == 1
             && head.headers["sec-websocket-version"].count == 1
     }

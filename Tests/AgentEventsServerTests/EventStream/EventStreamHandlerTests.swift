@@ -190,15 +190,3 @@ struct EventStreamHandlerTests {
         }
     }
 }
-
-extension String {
-    fileprivate func components(separatedBy separator: String) -> [String] {
-        var rest = self[...]
-        var parts: [String] = []
-        while let range = rest.firstRange(of: separator) {
-            parts.append(String(rest[..<range.lowerBound]))
-            rest = rest[range.upperBound...]
-        }
-        return parts + [String(rest)]
-    }
-}

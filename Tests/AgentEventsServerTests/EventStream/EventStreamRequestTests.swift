@@ -30,6 +30,9 @@ struct EventStreamRequestTests {
             ("application/json, text/event-stream", false), ("text/event-stream;q=0", false),
             ("text/event-stream;q=0.5, application/json;q=0.9", false), ("*/*", false), ("text/*", false),
             ("application/json", false), ("", false), ("text/event-streams", false), (nil, false),
+            // A weight is a number from 0 to 1, and what has another one is not there.
+            ("text/event-stream, application/json;q=7", true), ("text/event-stream;q=7", false),
+            ("text/event-stream;q=x, application/json;q=0.1", false),
         ] as [(String?, Bool)])
     func aStreamIsForThoseWhoNameIt(_ accept: String?, _ isStream: Bool) {
         #expect((Self.request("/v1/threads/t_7/events", accept: accept) != nil) == isStream)

@@ -91,7 +91,8 @@ struct RawHTTPClient: Sendable {
 }
 
 extension String {
-    fileprivate func components(separatedBy separator: String) -> [String] {
+    /// As Foundation has it.
+    func components(separatedBy separator: String) -> [String] {
         var rest = self[...]
         var parts: [String] = []
         while let range = rest.firstRange(of: separator) {
