@@ -148,7 +148,7 @@ public struct AgentEventsService: Service {
                 configuration: .init(
                     // Those that come first stop last.
                     services: [internalListener, metricsListener].compactMap { $0 }.map { .init(service: $0) } + [
-                        .init(service: application(socket)),
+                        .init(service: try listener(socket)),
                         .init(service: hub.closing, successTerminationBehavior: .ignore),
                     ], logger: logger)
             ).run()
@@ -161,29 +161,40 @@ public struct AgentEventsService: Service {
     }
 
     /// - Parameter socket: where it listens, if it does so on a unix socket.
-    private func application(_ socket: UnixSocketFile?) -> some ApplicationProtocol {
+    private func listener(_ socket: UnixSocketFile?) throws(ServiceError) -> ServiceListener {
         let router = Router(options: .autoGenerateHeadEndpoints)
         let interface = HTTPInterface<BasicRequestContext>(hub: hub)
         interface.addMiddleware(to: router)
         interface.addHealthRoutes(to: router)
         interface.addFiles(to: router)
         interface.addRoutes(to: router.group("v1"))
+        let responder = ServiceResponder(
+            responder: router.buildResponder(), dates: HTTPDates(hub.runtime.environment), logger: logger)
         var http = HTTP1Channel.Configuration(idleTimeout: .seconds(60))
         http.httpDecoder = .init(
             maxHeaderFieldSize: HTTPLimits.fieldByteCount, maxHeaderListSize: HTTPLimits.headByteCount,
             maxHeaderFieldCount: HTTPLimits.fieldCount)
-        var application = Application(
-            router: router,
-            server: .http1(
-                configuration: http, agentEvents: hub, path: StreamProtocol.path,
+        return ServiceListener(
+            connections: StreamChildChannel(
+                http: HTTP1Channel(
+                    responder: { request, writer, channel in
+                        let response = try await responder.response(to: request, channel)
+                        try await writer.write(response: response.head, body: response.body)
+                    }, configuration: http),
+                hub: hub, path: StreamProtocol.path,
                 entry: ConnectionEntry(configuration.listener, metrics: metrics), admissions: admissions),
-            configuration: ApplicationConfiguration(
-                address: socket.map { .unixDomainSocket(path: $0.temporaryPath) }
-                    ?? .hostname(configuration.host, port: configuration.port),
-                // The kernel takes its own limit for it, where that is less.
-                backlog: Int(UInt16.max)
-            ),
-            onServerRunning: { channel in
+            address: socket.map { .unixSocket(path: $0.temporaryPath) }
+                ?? .host(configuration.host, port: configuration.port),
+            group: MultiThreadedEventLoopGroup.singleton,
+            logger: logger,
+            onStart: { [runtime = hub.runtime, internalListener, metricsListener] in
+                await internalListener?.listening.wait()
+                await metricsListener?.listening.wait()
+                // The wait ends with its task, too: when one of them cannot listen.
+                try Task.checkCancellation()
+                try await runtime.waitForStart()
+            },
+            onListening: { channel in
                 // The end of the server tells it.
                 guard socket?.publish() ?? true else { return channel.close(promise: nil) }
                 let port = socket == nil ? channel.localAddress?.port ?? configuration.port : 0
@@ -193,15 +204,6 @@ public struct AgentEventsService: Service {
                     metadata: socket.map { ["service.socket": "\($0.socket.path)"] }
                         ?? ["service.host": "\(configuration.host)", "service.port": "\(port)"])
                 onListening(port)
-            },
-            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton),
-            logger: logger
-        )
-        application.beforeServerStarts { [runtime = hub.runtime, internalListener, metricsListener] in
-            await internalListener?.listening.wait()
-            await metricsListener?.listening.wait()
-            try await runtime.waitForStart()
-        }
-        return application
+            })
     }
 }

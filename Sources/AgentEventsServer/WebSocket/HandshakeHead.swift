@@ -129,14 +129,14 @@ private struct HandshakeLine {
         }
     }
 
-    /// The name, which is a token of letters, digits, `-` and `_`, and the value without spaces around it.
+    /// The name, which is a token of letters, digits, `-` and `_`, and the value, which may have spaces before it and none after it.
     var field: (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)? {
         var end = 0
         while end < bytes.count, bytes[end] != UInt8(ascii: ":") {
             guard bytes[end].isOfName else { return nil }
             end += 1
         }
-        guard end > 0, end < bytes.count else { return nil }
+        guard end > 0, end < bytes.count, !bytes[bytes.count - 1].isBlank else { return nil }
         return (UnsafeRawBufferPointer(rebasing: bytes[..<end]), UnsafeRawBufferPointer(rebasing: bytes[(end + 1)...]).trimmed)
     }
 }

@@ -39,7 +39,7 @@ struct HandshakeHeadTests {
             "Host: localhost:8080", "Connection: keep-alive, Upgrade", "Pragma: no-cache", "Cache-Control: no-cache",
             "User-Agent: Mozilla/5.0 (X11; Linux x86_64)", "Upgrade: WebSocket", "Origin: http://localhost:8080",
             "Sec-WebSocket-Version: 13", "Accept-Encoding: gzip, deflate, br", "Accept-Language: en",
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "authorization:Bearer abc \t",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "authorization: \t Bearer abc",
             "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
             "Sec-WebSocket-Protocol: agent-events.v1, agent-events.bearer.x", "sec-websocket-protocol: other",
         ])
@@ -83,6 +83,8 @@ struct HandshakeHeadTests {
         ("a body in chunks", head(adding: ["Transfer-Encoding: chunked"])),
         ("a word that is waited for", head(adding: ["Expect: 100-continue"])),
         ("a name with a space", head(adding: ["X : 1"])),
+        ("a space after a value", head(adding: ["X: 1 "])),
+        ("an empty value", head(adding: ["X: "])),
         ("a name that is none", head(adding: [": 1"])),
         ("a line without a name", head(adding: ["x"])),
         ("a folded line", head(adding: ["X: 1", " 2"])),
