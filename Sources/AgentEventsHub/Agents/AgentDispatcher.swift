@@ -332,9 +332,21 @@ package final class AgentDispatcher: Sendable {
                 metadata: [
                     "thread.id": "\(entry.place.thread)", "run.id": "\(entry.place.run)", "error.code": "\(error.code)",
                 ])
-            // With its thread the run is gone, and no event tells of it any longer; everything else may go by.
-            let isGone = error.code == .threadDeleted || error.code == .threadForbidden
+            let isGone = await isGone(entry.place.thread, error)
             perform { $0.attemptEnded(entry.place, isGone ? .gone : .later) }
+        }
+    }
+
+    /// Whether the queued runs of a thread are gone with it, for their user, so that no event tells of them any longer. Every other
+    /// error may go by, and so may that of a deletion under way: until the log has it, the thread may stay.
+    private func isGone(_ thread: ThreadID, _ error: AgentEventsError) async -> Bool {
+        switch error.code {
+        case .threadForbidden: return true
+        case .threadDeleted:
+            // Where it cannot say so, it is asked again.
+            let deletion = try? await (runtime.log as? any DeletingEventLog)?.deletion(of: thread)
+            return deletion != nil
+        default: return false
         }
     }
 
@@ -467,8 +479,7 @@ package final class AgentDispatcher: Sendable {
             logger.info(
                 "queued runs not taken up",
                 metadata: ["thread.id": "\(thread)", "error.code": "\(error.code)"])
-            // A thread of somebody else is not taken up; everything else may go by.
-            return error.code == .threadForbidden || error.code == .threadDeleted
+            return await isGone(thread, error)
         }
     }
 
