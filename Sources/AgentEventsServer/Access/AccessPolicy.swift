@@ -24,7 +24,7 @@ package enum AccessPolicy {
             throw ServiceError(
                 .openAccess,
                 "whoever reaches the internal listener at \(host) reads the metrics and may try to run the service: let it "
-                    + "listen on 127.0.0.1, or on ::1"
+                    + "listen on 127.0.0.1, or on ::1; others read the metrics at a listener for them alone (--metrics-listen)"
             )
         }
     }

@@ -10,7 +10,7 @@ import NIOCore
 
 extension ServiceError {
     /// The error of `bind` in words for people who start the service; `nil` when the error is not one of `bind`.
-    init?(listeningOn host: String, port: Int, _ error: any Error) {
+    package init?(listeningOn host: String, port: Int, _ error: any Error) {
         switch error {
         case let error as IOError where error.errnoCode == EADDRINUSE:
             self.init(
@@ -25,7 +25,8 @@ extension ServiceError {
             self.init(
                 .socketInvalid, "the path of a unix socket has about 100 bytes at most: choose a shorter one",
                 cause: error)
-        case let error as SocketAddressError:
+        // That of a name is no case of the other.
+        case is SocketAddressError, is SocketAddressError.UnknownHost:
             self.init(.hostInvalid, "\(host) is not a name or an address that is known here", cause: error)
         case let error as IOError:
             self.init(.listeningFailed, "listening on \(host):\(port) failed: \(error)", cause: error)

@@ -157,6 +157,7 @@ struct ServeCommand: AsyncParsableCommand {
         guard drainTimeout > 0, drainTimeout <= 86_400 else {
             throw ValidationError("--drain-timeout is above 0 and at most 86400")
         }
+        try checkListeners()
         for origin in allowedOrigins {
             guard let problem = AllowedOrigin.problem(with: origin) else { continue }
             throw ValidationError("--allowed-origin: \(problem)")
@@ -167,13 +168,32 @@ struct ServeCommand: AsyncParsableCommand {
         if let retainBytes, retainBytes < 1 { throw ValidationError("--retain-bytes is at least 1") }
     }
 
+    /// Each listener has an address of its own.
+    private func checkListeners() throws {
+        var listeners: [(option: String, address: InternalAddress)] = []
+        if case .host(let host, let port) = address {
+            listeners.append((listen.listen == nil ? "--port" : "--listen", InternalAddress(host: host, port: port)))
+        }
+        for (option, address) in [
+            ("--internal-listen", operation.internalListen), ("--metrics-listen", operation.metricsListen),
+        ] {
+            guard let address else { continue }
+            if let other = listeners.first(where: { $0.address.isTaken(with: address) }) {
+                throw ValidationError(
+                    "\(other.option) and \(option) are two listeners, which cannot share \(address.host):\(address.port): "
+                        + "choose another port")
+            }
+            listeners.append((option, address))
+        }
+    }
+
     @concurrent
     func run() async throws {
         do {
             try await serve()
         } catch let error as ServiceError {
             switch error.code {
-            case .openAccess where auth == .none && isExposed:
+            case .openAccess where isOpen:
                 throw ProgramExit.usage("\(error.message) (--auth jwt, with the keys of tokens)")
             case .openAccess, .hostInvalid, .portInvalid, .originInvalid, .listenerInvalid, .socketInvalid,
                 .certificateInvalid:
@@ -190,9 +210,9 @@ struct ServeCommand: AsyncParsableCommand {
     /// Where it listens.
     var address: ListenAddress { listen.listen ?? .host(host, port: port) }
 
-    /// Whether others than this machine reach the service.
-    private var isExposed: Bool {
-        if case .host(let host, _) = address { !LoopbackHost.isLoopback(host) } else { false }
+    /// Whether others than this machine reach the service, and need no token.
+    var isOpen: Bool {
+        if auth == .none, case .host(let host, _) = address { !LoopbackHost.isLoopback(host) } else { false }
     }
 
     /// Refuses what is refused whatever else is set.

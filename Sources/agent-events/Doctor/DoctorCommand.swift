@@ -65,7 +65,11 @@ struct DoctorCommand: AsyncParsableCommand {
         do throws(ServiceError) {
             try serve.checkAccess()
         } catch {
-            return .problem(error.message, "set --auth jwt with the keys of tokens, or --host 127.0.0.1")
+            let advice =
+                serve.isOpen
+                ? "set --auth jwt with the keys of tokens, or --host 127.0.0.1"
+                : "set --internal-listen to 127.0.0.1, and --metrics-listen for a Prometheus on another machine"
+            return .problem(error.message, advice)
         }
         switch serve.auth {
         case .none: return .good("everybody on this machine may use it, as one user: there are no tokens (--auth none)")

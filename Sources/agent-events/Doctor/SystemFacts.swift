@@ -1,3 +1,4 @@
+internal import AgentEventsServer
 internal import Foundation
 internal import NIOCore
 internal import NIOPosix
@@ -44,7 +45,7 @@ enum SystemFacts {
         }.max()
     }
 
-    /// - Returns: why nobody can listen there, in the words of the system; `nil` when it can be done.
+    /// - Returns: why nobody can listen there, in the words of the service; `nil` when it can be done.
     static func problem(listeningOn host: String, _ port: Int) -> String? {
         do {
             let channel = try ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -53,7 +54,7 @@ enum SystemFacts {
             try channel.close().wait()
             return nil
         } catch {
-            return "\(error)"
+            return ServiceError(listeningOn: host, port: port, error)?.message ?? "\(error)"
         }
     }
 

@@ -38,6 +38,26 @@ import Testing
         }
     }
 
+    /// A start that fails is not told as one that has succeeded: systemd and scripts go by it.
+    @Test(arguments: [false, true])
+    func aServiceWhoseOtherListenerCannotListenDoesNotSayThatItListens(isForMetrics: Bool) async throws {
+        try await withRunningService { other in
+            let taken = InternalAddress(port: other.client.port)
+            let error = await #expect(throws: ServiceError.self) {
+                try await withRunningService(configure: { configuration in
+                    if isForMetrics {
+                        configuration.metricsAddress = taken
+                    } else {
+                        configuration.internalAddress = taken
+                    }
+                }) { _ in
+                    Issue.record("it has said that it listens")
+                }
+            }
+            #expect(error?.code == .portInUse)
+        }
+    }
+
     /// SEC-71: others than this machine may reach it, so there is nothing else on it, whatever the name in the request is.
     @Test func sec71AListenerForMetricsHasNothingElse() async throws {
         let page = MetricsPage(contentType: "text/plain; version=0.0.4") { "up 1\n" }
@@ -152,7 +172,9 @@ import Testing
     /// SEC-71
     @Test(arguments: ["0.0.0.0", "::", "192.0.2.1", "example.org", ""])
     func sec71AnotherAddressIsRefused(_ host: String) {
-        #expect(throws: ServiceError.self) { try AccessPolicy.validate(internalHost: host) }
+        let error = #expect(throws: ServiceError.self) { try AccessPolicy.validate(internalHost: host) }
+        // Mostly it is meant for a Prometheus on another machine.
+        #expect(error?.message.contains("--metrics-listen") == true)
     }
 
     @Test(arguments: ["127.0.0.1", "127.8.8.8", "::1", "localhost", "[::1]"])

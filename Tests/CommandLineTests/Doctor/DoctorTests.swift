@@ -179,6 +179,24 @@ struct DoctorTests {
         #expect(bad.output.contains("problem  TLS needs a certificate"), "\(bad)")
     }
 
+    /// By the doctor, and by the service, which begins nothing.
+    @Test(arguments: ["--listen", "--metrics-listen"]) func aHostThatIsNotKnownIsTold(option: String) async throws {
+        try await TemporaryFolder.with { folder in
+            try TokenService.writeSecret(TokenService.secret, in: folder)
+            let place = option == "--listen" ? [] : ["--port", "0"]
+            let arguments =
+                ["--in-memory", "--auth", "jwt", "--jwt-secret-file", "\(folder.path)/secret"] + place
+                + [option, "300.1.1.1:9464"]
+            let words = "300.1.1.1 is not a name or an address that is known here"
+            let refused = try await Program.run(["serve"] + arguments)
+            #expect(refused.status == 64 && refused.error.contains("error: \(words)"), "\(refused)")
+            #expect(refused.output.isEmpty, "\(refused)")
+            let told = try await Program.run(["doctor"] + arguments)
+            #expect(told.status == 1, "\(told)")
+            #expect(told.output.contains("300.1.1.1:9464 cannot be listened on: \(words)"), "\(told)")
+        }
+    }
+
     @Test func aRunningServiceHasItsPorts() async throws {
         try await TemporaryFolder.with { folder in
             try await RunningService.with(["--data", "\(folder.path)/data"]) { service in
