@@ -2,6 +2,7 @@ internal import AgentEvents
 internal import AgentEventsHub
 internal import AgentEventsTokens
 internal import ArgumentParser
+internal import Foundation
 internal import Logging
 
 struct TokenCheckCommand: AsyncParsableCommand {
@@ -9,8 +10,9 @@ struct TokenCheckCommand: AsyncParsableCommand {
         commandName: "check",
         abstract: "Say whether a token counts, why it does not, and what it allows.",
         discussion: """
-            Takes the same options, variables and file of settings as serve --auth jwt, and decides as that does. Ends with 1 when \
-            the token does not count, with 69 when the keys cannot be obtained.
+            Takes the same options, variables and file of settings as serve --auth jwt, and decides as that does. Share links count \
+            by the secret in the data folder that is set, or by --link-secret-file. Ends with 1 when the token does not count, with 69 \
+            when the keys cannot be obtained.
 
             Example:
               agent-events token check --jwt-secret-file secret < token
@@ -35,7 +37,7 @@ struct TokenCheckCommand: AsyncParsableCommand {
     func run() async throws {
         let text = token == "-" ? try Self.line() : token
         let logger = Logger(label: "agent-events") { label in StreamLogHandler.standardError(label: label) }
-        let links = options.linkSecretFile == nil ? nil : try await options.linkSecret(in: nil)
+        let links = try await linkSecret()
         let authenticator = try await options.authenticator(links: links, logger: logger)
         let principal: Principal
         do throws(AuthenticationError) {
@@ -48,6 +50,25 @@ struct TokenCheckCommand: AsyncParsableCommand {
             for line in Self.description(of: principal) { try StandardOutput.write(line) }
         } catch is OutputClosedError {
             // The exit code still tells.
+        }
+    }
+
+    /// The secret of the share links of the service with these settings; `nil` when it has none, or has not made it yet.
+    private func linkSecret() async throws -> LinkSecret? {
+        if options.linkSecretFile != nil { return try await options.linkSecret(in: nil) }
+        guard let settings = try ProgramArguments.settings(of: ProgramArguments.given),
+            settings.values["in-memory"]?.texts != ["true"]
+        else { return nil }
+        // Without a file or a variable that sets it, no service is meant.
+        guard let folder = settings.values["data"]?.texts.last ?? settings.path.map({ _ in "data" }) else { return nil }
+        let path = "\(folder)/\(TokenOptions.linkSecretName)"
+        guard access(path, F_OK) == 0 || errno != ENOENT else { return nil }
+        do {
+            return try await LinkSecret(file: path)
+        } catch let error as TokenKeyError {
+            // Other tokens count without it.
+            StandardError.write("note: share links are not checked: \(error.message)")
+            return nil
         }
     }
 

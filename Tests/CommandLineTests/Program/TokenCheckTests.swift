@@ -51,6 +51,42 @@ struct TokenCheckTests {
         }
     }
 
+    /// The service has a secret for them in its data folder, unless another one is set.
+    @Test func aShareLinkCountsAsItDoesThere() async throws {
+        try await TemporaryFolder.with { folder in
+            let link = try await TokenService.with(in: folder) { stage in
+                try await stage.emitAsOwner()
+                let link = try await stage.makeLink(try await stage.token("owner"))
+                #expect(try await stage.read(link) == 200)
+                return link
+            }
+            let data = "\(folder.path)/data"
+            let tokens = "auth: jwt\njwt-secret-file: \(folder.path)/secret\n"
+            func check(_ further: String, _ token: String = link) async throws -> Program.Outcome {
+                let path = try folder.write("check.yaml", tokens + further)
+                return try await Program.run(["token", "check", "--config", path], input: token)
+            }
+            let taken = try await check("data: \(data)\n")
+            #expect(taken.status == 0 && taken.output.contains("owner~t"), "\(taken)")
+            // Those have no secret, or another one.
+            for further in ["in-memory: true\n", "data: \(folder.path)/nowhere\n"] {
+                let refused = try await check(further)
+                #expect(refused.status == 1 && refused.error.contains("share links"), "\(further): \(refused)")
+            }
+            try TokenService.writeSecret(String(repeating: "o", count: 40), "other", in: folder)
+            let foreign = try await check("data: \(data)\nlink-secret-file: \(folder.path)/other\n")
+            #expect(foreign.status == 1, "\(foreign)")
+            // A secret that cannot be used is told, and keeps no other token from being checked.
+            let secret = "\(data)/link-secret"
+            try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: secret)
+            let other = try await Self.token(folder, [])
+            let unaffected = try await check("data: \(data)\n", other)
+            #expect(unaffected.status == 0 && unaffected.error.contains("chmod 600 \(secret)"), "\(unaffected)")
+            let unknown = try await check("data: \(data)\n")
+            #expect(unknown.status == 1 && unknown.error.contains("chmod 600 \(secret)"), "\(unknown)")
+        }
+    }
+
     @Test func whatServeRefusesIsRefused() async throws {
         for (further, words) in [
             ("jwt-algorithm: none", "settings.yaml, line 8"), ("jwt-isuer: x", "jwt-issuer is probably"),
