@@ -4,6 +4,10 @@ internal import ArgumentParser
 
 /// Turns the errors of a command that talks to a service into what the program says and returns.
 enum ClientFailure {
+    /// The answer to a command without a token, in words of the command line.
+    static let missingToken =
+        "\(ProtocolError.Code.authenticationMissing.rawValue): the service asks for a token: give --token-file or --token"
+
     /// Runs a command's work.
     static func reported(_ work: () async throws -> Void) async throws {
         do {
@@ -35,7 +39,7 @@ enum ClientFailure {
         case .badURL, .unreachable, .closed, .silent, .declined, .untrusted: error.message
         // Also with the close of a connection, which is no refusal.
         case _ where error.code.rawValue == ProtocolError.Code.authenticationMissing.rawValue:
-            "\(error.code): the service asks for a token: give --token-file or --token"
+            missingToken
         default: "\(error)"
         }
     }

@@ -66,8 +66,8 @@ struct BackupCommand: AsyncParsableCommand {
                     let answer = try await BackupRequest(url: url, token: token, name: name).send()
                     try? StandardOutput.write(answer.encoded())
                 } catch {
-                    throw error.status == nil
-                        ? ProgramExit.unavailable("\(error)") : ProgramExit.wrong("\(error)")
+                    let text = Self.text(for: error, hasToken: token != nil)
+                    throw error.status == nil ? ProgramExit.unavailable(text) : ProgramExit.wrong(text)
                 }
                 return
             }
@@ -83,6 +83,16 @@ struct BackupCommand: AsyncParsableCommand {
                 let backup = try await log.backUp(to: to)
                 try await log.close()
                 try StandardOutput.write("\(backup.folder): \(BackupCommand.text(backup))")
+            }
+        }
+
+        /// A refusal in words of the command line.
+        private static func text(for failure: BackupRequest.Failure, hasToken: Bool) -> String {
+            switch failure.status {
+            case 401 where !hasToken: ClientFailure.missingToken
+            // It is on no other listener.
+            case 404: "\(failure); --url is that of the listener for operators (serve --internal-listen)"
+            default: "\(failure)"
             }
         }
     }
