@@ -29,14 +29,10 @@ package enum ConfiguredFile {
         }
     }
 
-    /// Reads a file of settings, which others than its owner may read, but not write: they could choose the keys and the
-    /// listeners of a service.
+    /// Reads a file of settings (``settingsProblem(of:mode:owner:user:)``).
     package static func settings(at path: String) throws(ReadingError) -> String {
         let bytes = try read(path, maximumByteCount: maximumSettingsByteCount) { status in
-            status.st_mode & 0o022 == 0
-                ? nil
-                : "others than its owner may write to the file of settings \(path), and so choose keys and listeners: "
-                    + "chmod go-w \(path)"
+            settingsProblem(of: path, mode: UInt32(status.st_mode), owner: status.st_uid, user: geteuid())
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw ReadingError(message: "the file \(path) is not UTF-8")
@@ -83,18 +79,75 @@ package enum ConfiguredFile {
         return "others than its owner may use the file \(path): \(advice)"
     }
 
-    /// The problem with the modes of the files that events are appended to at a path, now or before they became full; `nil` when
-    /// there is none. They are for their owner alone, as the service makes them: those of another mode were there before.
-    package static func privacyProblem(ofEventsAt path: String) -> String? {
-        // Without a folder there are no files, and their sink says so.
-        let paths = (try? FileRotation.paths(of: path, in: RealFileSystem())) ?? []
-        let open = paths.filter { path in
-            var status = stat()
-            return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_mode & 0o077 != 0
+    /// The problem with a file of settings; `nil` when there is none.
+    ///
+    /// Others may read it, but not write to it: they could choose the keys and the listeners of a service. So it is of root, or of
+    /// the user who reads it, as sshd and sudo have it.
+    package static func settingsProblem(of path: String, mode: UInt32, owner: UInt32, user: UInt32) -> String? {
+        guard owner == 0 || owner == user else {
+            return "the file of settings \(path) is of another user, who may choose keys and listeners with it: "
+                + "chown root \(path), or run this as that user"
         }
-        guard let first = open.first else { return nil }
-        return "others than its owner may use the file \(first), and all events go into it: chmod 600 "
-            + open.joined(separator: " ")
+        guard mode & 0o022 != 0 else { return nil }
+        return "others than its owner may write to the file of settings \(path), and so choose keys and listeners: "
+            + "chmod go-w \(path)"
+    }
+
+    /// The problem with the rights to the files that events are appended to at a path, now or before they became full; `nil` when
+    /// there is none. They are for their owner alone, as the service makes them: those of another mode were there before.
+    ///
+    /// - Parameter user: the one who owns them; `nil` where it is not known.
+    package static func privacyProblem(ofEventsAt path: String, user: UInt32? = nil) -> String? {
+        // Without a folder there are no files.
+        let paths = (try? FileRotation.paths(of: path, in: RealFileSystem())) ?? []
+        let files = paths.compactMap { path -> (path: String, status: stat)? in
+            var status = stat()
+            guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+            return (path, status)
+        }
+        let open = files.filter { $0.status.st_mode & 0o077 != 0 }.map(\.path)
+        if let first = open.first {
+            return "others than its owner may use the file \(first), and all events go into it: chmod 600 "
+                + open.joined(separator: " ")
+        }
+        guard let user else { return nil }
+        let foreign = files.filter { $0.status.st_uid != user }.map(\.path)
+        guard let first = foreign.first else { return nil }
+        return "the file \(first) is of another user, who may read the events in it: "
+            + "chown it to the user of the service, or move it away"
+    }
+
+    /// Makes the file that events are appended to, for its owner alone, unless there is one.
+    package static func makeEventFile(at path: String) throws(ReadingError) {
+        try openEventFile(at: path, O_CREAT)
+    }
+
+    /// The problem with the place of the file that events are appended to; `nil` when there is a file, or one can be made. Nothing is
+    /// made here.
+    package static func placeProblem(ofEventsAt path: String) -> String? {
+        if access(path, F_OK) != 0, errno == ENOENT {
+            guard access(FileRotation.folder(of: path), W_OK | X_OK) != 0 else { return nil }
+            return "the file \(path) cannot be made: \(String(cString: strerror(errno)))"
+        }
+        do throws(ReadingError) {
+            try openEventFile(at: path, 0)
+            return nil
+        } catch {
+            return error.message
+        }
+    }
+
+    private static func openEventFile(at path: String, _ flags: Int32) throws(ReadingError) {
+        // Without waiting for somebody who reads of a pipe.
+        let descriptor = open(path, flags | O_WRONLY | O_CLOEXEC | O_NONBLOCK, 0o600)
+        guard descriptor >= 0 else {
+            throw ReadingError(message: "the file \(path) cannot be opened: \(String(cString: strerror(errno)))")
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw ReadingError(message: "\(path) is not a file")
+        }
     }
 
     private static func unreadable(_ path: String) -> ReadingError {

@@ -172,6 +172,9 @@ enum FileRotation {
         return numbers.sorted().map { $0 == 0 ? path : "\(path).\($0)" }
     }
 
+    /// The folder of a file.
+    static func folder(of path: String) -> String { folderAndName(path).folder }
+
     private static func folderAndName(_ path: String) -> (folder: String, name: String) {
         guard let slash = path.lastIndex(of: "/") else { return (".", path) }
         return (String(path[...slash]), String(path[path.index(after: slash)...]))
@@ -179,7 +182,7 @@ enum FileRotation {
 
     /// Returns when the names in a file's folder are on the disk.
     static func synchronizeFolder(of path: String, in files: any FileSystem) throws(SinkError) {
-        let folder = folderAndName(path).folder
+        let folder = folder(of: path)
         try sinkErrors(.fileFailed, "cannot be brought to the disk", folder) { () throws(FileError) in
             try files.openFolder(folder).synchronize()
         }

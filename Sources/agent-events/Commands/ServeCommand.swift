@@ -243,20 +243,23 @@ struct ServeCommand: AsyncParsableCommand {
         let metrics = showsMetrics ? ProgramMetrics(folder: inMemory ? nil : folder) : nil
         // Before the service makes its metrics. Without a listener for them, to count costs nothing.
         if let metrics { MetricsSystem.bootstrap(metrics.exporter) }
+        // What is refused is refused before anything is made.
+        let sinks = try sinks.sinks(settingAsideIn: inMemory ? nil : folder)
         if !inMemory { try makeFolder() }
+        try self.sinks.makeFile()
         let audit = inMemory ? nil : try AuditFile(path: "\(folder)/audit.ndjson", logger: logger)
         let surroundings = ServiceSurroundings(
             level: level, metrics: metrics, audit: audit, notifier: SystemNotifier())
         surroundings.audit?.record(AuditEntry(who: "agent-events", what: "service.started"))
         if inMemory {
             let log = InMemoryEventLog()
-            let sinks = try sinks.sinks(settingAsideIn: nil) + traces.sinks(reading: log, logger: logger)
-            try await serve(log, sinks, agents, logger, surroundings) { log.close() }
+            let all = try sinks + traces.sinks(reading: log, logger: logger)
+            try await serve(log, all, agents, logger, surroundings) { log.close() }
         } else {
             let configuration = FileEventLog.Configuration(durability: durability ?? .process)
             let log = FileEventLog(path: "\(folder)/events.sqlite", configuration: configuration)
-            let sinks = try sinks.sinks(settingAsideIn: folder) + traces.sinks(reading: log, logger: logger)
-            try await serve(log, sinks, agents, logger, surroundings) {
+            let all = try sinks + traces.sinks(reading: log, logger: logger)
+            try await serve(log, all, agents, logger, surroundings) {
                 try await log.close()
             }
         }

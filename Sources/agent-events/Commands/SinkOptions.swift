@@ -3,13 +3,14 @@ internal import AgentEventsFiles
 internal import AgentEventsServer
 internal import AgentEventsTokens
 internal import ArgumentParser
+internal import Foundation
 
 /// The further destinations of a service's events.
 struct SinkOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Append events to this file too, one JSON object a line; a full file becomes <path>.1, and so on. They are for their "
-                + "owner alone (0600): others are refused.",
+                + "owner alone (0600), the user of the service: others are refused.",
             valueName: "path"))
     var fileSink: String?
 
@@ -80,9 +81,7 @@ struct SinkOptions: ParsableArguments {
     func sinks(settingAsideIn folder: String?) throws -> [any EventSink] {
         var sinks: [any EventSink] = []
         if let fileSink {
-            if let problem = ConfiguredFile.privacyProblem(ofEventsAt: fileSink) {
-                throw ProgramExit.usage("--file-sink: \(problem)")
-            }
+            try checkFile(for: geteuid())
             sinks.append(durable(FileSink(path: fileSink), folder))
         }
         if let webhook, let webhookSecretFile {
@@ -103,6 +102,28 @@ struct SinkOptions: ParsableArguments {
             }
         }
         return sinks
+    }
+
+    /// Refuses a file that others may read.
+    ///
+    /// - Parameter user: the one of the service; `nil` where that is not known.
+    func checkFile(for user: UInt32? = nil) throws {
+        guard let fileSink else { return }
+        guard let problem = ConfiguredFile.privacyProblem(ofEventsAt: fileSink, user: user) else { return }
+        throw ProgramExit.usage("--file-sink: \(problem)")
+    }
+
+    /// Makes the file of events, so that nobody else does before the first event, and that a place where there can be none is
+    /// told.
+    func makeFile() throws {
+        guard let fileSink else { return }
+        do throws(ConfiguredFile.ReadingError) {
+            try ConfiguredFile.makeEventFile(at: fileSink)
+        } catch {
+            throw ProgramExit.unavailable("--file-sink: \(error.message)")
+        }
+        // It may have been made by another user meanwhile.
+        try checkFile(for: geteuid())
     }
 
     private func durable(_ sink: some EventSink, _ folder: String?) -> DurableSink {

@@ -34,6 +34,7 @@ struct ConfigCommand: ParsableCommand {
         func run() throws {
             // All else that is wrong was said while they were read.
             do throws(ServiceError) { try serve.checkAccess() } catch { throw ProgramExit.usage(error.message) }
+            try serve.sinks.checkFile()
             try StandardOutput.write("the settings are as they should be")
         }
     }
@@ -45,7 +46,8 @@ struct ConfigCommand: ParsableCommand {
             usage: "agent-events config show [--origin] [<options>]",
             discussion: """
                 A comment has the value that counts where none is set, if that follows from others or is none, and what they all add up \
-                to: who may use the service, and how much of it. Passwords and keys in addresses are shown as ***.
+                to: who may use the service, and how much of it. Passwords and keys in addresses are shown as ***, in a comment, since what \
+                is hidden has to be filled in.
 
                 Example:
                   agent-events config show --origin
@@ -97,7 +99,10 @@ struct ShownSettings {
                 line = "# \(setting.name): \(other.text)"
                 if let source = other.source { origin = source }
             } else if let text = text(of: setting) {
-                line = "\(setting.name): \(text)"
+                // What is hidden in part would count as it is shown.
+                line =
+                    isHidden(setting)
+                    ? "# \(setting.name): \(text), hidden in part: fill it in" : "\(setting.name): \(text)"
             } else {
                 line = "# \(setting.name): none"
             }
@@ -121,6 +126,11 @@ struct ShownSettings {
         return shown.last
     }
 
+    /// Whether something of the values is not shown.
+    private func isHidden(_ setting: Setting) -> Bool {
+        setting.kind != .flag && texts(of: setting).contains { Self.withoutSecrets($0, of: setting) != $0 }
+    }
+
     private static func values(of setting: Setting, in commandLine: [String]) -> [String] {
         let option = "--\(setting.name)"
         if setting.kind == .flag { return ["true"] }
@@ -141,7 +151,8 @@ struct ShownSettings {
 
     private static func quoted(_ text: String) -> String {
         let plain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-/".contains($0)) }
-        return plain && !text.isEmpty && !text.hasPrefix("-")
+        // Without quotes the word null is no value.
+        return plain && !text.isEmpty && !text.hasPrefix("-") && text.lowercased() != "null"
             ? text : String(decoding: JSONValue.string(text).encoded(), as: UTF8.self)
     }
 }

@@ -90,7 +90,21 @@ struct DoctorCommand: AsyncParsableCommand {
 
     private var sinkFindings: [Finding] {
         guard let path = serve.sinks.fileSink else { return [] }
-        return [Diagnosis.fileSink(path, problem: ConfiguredFile.privacyProblem(ofEventsAt: path))]
+        let user = geteuid()
+        let placeProblem = isMadeWithData(path) ? nil : ConfiguredFile.placeProblem(ofEventsAt: path)
+        return [
+            Diagnosis.fileSink(
+                path, problem: ConfiguredFile.privacyProblem(ofEventsAt: path) ?? placeProblem,
+                foreign: ConfiguredFile.privacyProblem(ofEventsAt: path, user: user), user: user)
+        ]
+    }
+
+    /// Whether the folder of a file is made at the start, with the data folder.
+    private func isMadeWithData(_ path: String) -> Bool {
+        guard !serve.inMemory, SystemFacts.place(serve.folder) == nil else { return false }
+        let data = URL(fileURLWithPath: serve.folder).standardizedFileURL.path
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().standardizedFileURL.path
+        return data == folder || data.hasPrefix("\(folder)/")
     }
 
     private var collectorFindings: [Finding] {

@@ -216,10 +216,18 @@ enum Diagnosis {
                 "set --jwt-audience to what stands in aud of the tokens for this service")
     }
 
-    /// - Parameter problem: why others may read the events in it; `nil` when they may not.
-    static func fileSink(_ path: String, problem: String?) -> Finding {
-        guard let problem else { return .good("--file-sink: \(path) is for this user only") }
-        return .problem("--file-sink: \(problem)", "the service does not start with it")
+    /// - Parameters:
+    ///   - problem: why others than its owner may read the events in it, or there can be none; `nil` when all is well.
+    ///   - foreign: why another user than this one may read them; `nil` when that is not so.
+    ///   - user: the number of the user of this process.
+    static func fileSink(_ path: String, problem: String?, foreign: String?, user: UInt32) -> Finding {
+        let advice = "the service does not start with it"
+        if let problem { return .problem("--file-sink: \(problem)", advice) }
+        guard let foreign else { return .good("--file-sink: \(path) is for this user only") }
+        // Root looks at the files of the service, too.
+        return user == 0
+            ? .warning("--file-sink: \(foreign)", "run the doctor as the user of the service, whose it may be")
+            : .problem("--file-sink: \(foreign)", advice)
     }
 
     /// The keys of tokens.

@@ -192,13 +192,102 @@ struct ConfigCommandTests {
         #expect(shown.lines.contains(line), "\(shown.output)")
     }
 
+    private static let tokens = ["--auth", "jwt", "--jwt-secret-file", "s"]
+
     /// What is printed is a file that is taken.
-    @Test func whatIsShownIsAFile() async throws {
+    @Test(
+        arguments: [
+            ["--limits-dry-run"], tokens + ["--jwt-issuer", "null"], tokens + ["--jwt-issuer", "Null"],
+            tokens + ["--jwt-audience", "NULL", "--jwt-audience", "~"],
+            ["--webhook", "https://example.com/***", "--webhook-secret-file", "s"],
+        ])
+    func whatIsShownIsAFile(_ arguments: [String]) async throws {
         try await TemporaryFolder.with { folder in
-            let shown = try await Program.run(["config", "show", "--limits-dry-run"])
+            let shown = try await Program.run(["config", "show"] + arguments)
+            #expect(shown.status == 0, "\(shown)")
             try folder.write("settings.yaml", shown.output)
             let again = try await Program.run(["config", "show", "--config", "\(folder.path)/settings.yaml"])
             #expect(again.status == 0 && again.output == shown.output, "\(again)")
+        }
+    }
+
+    /// It would count as it is shown: events would go to an address that there is not.
+    @Test func whatIsHiddenIsAComment() async throws {
+        try await TemporaryFolder.with { folder in
+            let settings = "in-memory: true\nwebhook: https://user:pass@example.com/h?key=abc\nwebhook-secret-file: s\n"
+            let path = try folder.write("settings.yaml", settings)
+            let shown = try await Program.run(["config", "show", "--config", path])
+            let line = ##"# webhook: "https://***@example.com/h?***", hidden in part: fill it in"##
+            #expect(shown.lines.contains(line), "\(shown)")
+            #expect(!shown.output.contains("pass") && !shown.output.contains("abc"))
+            let origins = try await Program.run(["config", "show", "--origin", "--config", path])
+            #expect(origins.lines.contains("\(line)  # \(path), line 2"), "\(origins)")
+            // As it is, it is no file of settings.
+            let copy = try folder.write("copy.yaml", shown.output)
+            let refused = try await Program.run(["config", "check", "--config", copy])
+            #expect(refused.status == 64, "\(refused)")
+            #expect(refused.error.contains("--webhook and --webhook-secret-file go together"), "\(refused)")
+        }
+    }
+
+    /// Two listeners of one service. That another process listens there would be no help.
+    @Test(
+        arguments: [
+            (["--port", "19433", "--metrics-listen", "127.0.0.1:19433"], "--port and --metrics-listen"),
+            (["--port", "19433", "--internal-listen", "127.0.0.1:19433"], "--port and --internal-listen"),
+            (["--listen", "[::1]:19433", "--internal-listen", "[::1]:19433"], "--listen and --internal-listen"),
+            (
+                ["--internal-listen", "localhost:19433", "--metrics-listen", "LOCALHOST:19433"],
+                "--internal-listen and --metrics-listen"
+            ),
+            (
+                ["--internal-listen", "127.0.0.1:19433", "--metrics-listen", "0.0.0.0:19433"],
+                "--internal-listen and --metrics-listen"
+            ),
+            (["--internal-listen", "[::1]:19433", "--metrics-listen", "[::]:19433"], "--internal-listen and"),
+            (["--internal-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"], nil),
+            (["--internal-listen", "127.0.0.1:19433", "--metrics-listen", "127.0.0.2:19433"], nil),
+            (["--internal-listen", "127.0.0.1:19433", "--metrics-listen", "[::1]:19433"], nil),
+            (["--internal-listen", "[::1]:19433", "--metrics-listen", "0.0.0.0:19433"], nil),
+            (["--listen", "unix:/x", "--internal-listen", "127.0.0.1:19433"], nil),
+        ] as [([String], String?)])
+    func listenersHaveAddressesOfTheirOwn(_ arguments: [String], _ words: String?) async throws {
+        let checked = try await Program.run(["config", "check", "--in-memory"] + arguments)
+        #expect(checked.status == (words == nil ? 0 : 64), "\(checked)")
+        guard let words else { return }
+        #expect(checked.error.contains("\(words)"), "\(checked)")
+        for command in ["doctor", "serve"] {
+            let refused = try await Program.run([command, "--in-memory"] + arguments)
+            #expect(refused.status == 64 && refused.error.contains(words), "\(command): \(refused)")
+        }
+    }
+
+    /// The listener that others may reach is named to those who want to have others reach one.
+    @Test func whoWantsOthersToReachTheMetricsIsToldHow() async throws {
+        let arguments = ["--in-memory", "--port", "0", "--internal-listen", "0.0.0.0:9464"]
+        for command in [["serve"], ["config", "check"], ["doctor"]] {
+            let refused = try await Program.run(command + arguments)
+            #expect((refused.output + refused.error).contains("--metrics-listen"), "\(command): \(refused)")
+            // It has to do with neither.
+            #expect(!(refused.output + refused.error).contains("--auth jwt"), "\(command): \(refused)")
+        }
+        let address = try await Program.run(["config", "check", "--metrics-listen", ":9464"])
+        #expect(address.status == 64 && address.error.contains("has no host: 0.0.0.0:9464"), "\(address)")
+        let other = try await Program.run(["config", "check", "--internal-listen", ":9464"])
+        #expect(other.status == 64 && other.error.contains("has no host: 127.0.0.1:9464"), "\(other)")
+    }
+
+    /// Whose it is may write to it, whatever its mode is. Only root can make such a file.
+    @Test func aFileOfAnotherUserIsRefused() async throws {
+        try await TemporaryFolder.with { folder in
+            let path = try folder.write("settings.yaml", "in-memory: true\nport: 0\n")
+            guard chown(path, 65_534, 65_534) == 0 else { return }
+            for command in [["config", "check"], ["config", "show"], ["doctor"], ["serve"]] {
+                let refused = try await Program.run(command + ["--config", path])
+                #expect(refused.status == 64, "\(command): \(refused)")
+                let words = "--config: the file of settings \(path) is of another user"
+                #expect(refused.error.contains(words), "\(command): \(refused)")
+            }
         }
     }
 

@@ -79,6 +79,18 @@ struct DoctorTests {
         }
     }
 
+    @Test func filesOfEvents() {
+        func level(_ problem: String?, _ foreign: String?, user: UInt32) -> Finding.Level {
+            Diagnosis.fileSink("f", problem: problem, foreign: foreign, user: user).level
+        }
+        #expect(level(nil, nil, user: 0) == .good)
+        #expect(level("it is open", nil, user: 0) == .problem)
+        #expect(level("it is open", "it is foreign", user: 0) == .problem)
+        #expect(level(nil, "it is foreign", user: 1000) == .problem)
+        // Root looks at the files of a service that has a user of its own.
+        #expect(level(nil, "it is foreign", user: 0) == .warning)
+    }
+
     @Test func otherThings() {
         #expect(Diagnosis.disk(nil, of: "d").level == .warning)
         #expect(Diagnosis.descriptors(1024).level == .warning)

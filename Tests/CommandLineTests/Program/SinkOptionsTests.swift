@@ -55,20 +55,81 @@ import Testing
             let path = try folder.write(name, "")
             let sink = "\(folder.path)/events"
             try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
-            let refused = try await Program.run(["serve", "--in-memory", "--port", "0", "--file-sink", sink])
+            let data = "\(folder.path)/data"
+            let refused = try await Program.run(["serve", "--data", data, "--port", "0", "--file-sink", sink])
             #expect(refused.status == 64)
+            // Nothing has begun.
+            #expect(!FileManager.default.fileExists(atPath: data))
             let words =
                 "--file-sink: others than its owner may use the file \(path), and all events go into it: chmod 600 \(path)"
             #expect(refused.error.contains(words), "\(refused.error)")
             let told = try await Program.run(["doctor", "--in-memory", "--port", "0", "--file-sink", sink])
             #expect(told.status == 1 && told.output.contains("problem  \(words)"), "\(told)")
+            let checked = try await Program.run(["config", "check", "--in-memory", "--file-sink", sink])
+            #expect(checked.status == 64 && checked.error.contains(words), "\(checked)")
             try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+            let fine = try await Program.run(["config", "check", "--in-memory", "--file-sink", sink])
+            #expect(fine.status == 0, "\(fine)")
             let good = try await Program.run(["doctor", "--in-memory", "--port", "0", "--file-sink", sink])
             #expect(good.output.contains("ok       --file-sink: \(sink) is for this user only"), "\(good)")
             let service = try RunningProgram(["serve", "--in-memory", "--port", "0", "--file-sink", sink])
             _ = try await service.output(containing: "listening on")
             service.send(signal: SIGTERM)
             #expect(try await service.outcome().status == 0)
+        }
+    }
+
+    /// Its events come later. Until then nobody else makes it, with other rights. It may be in the data folder, which is made at
+    /// the start as well.
+    @Test func theFileIsMadeAtTheStart() async throws {
+        try await TemporaryFolder.with { folder in
+            let sink = "\(folder.path)/data/events"
+            let arguments = ["--data", "\(folder.path)/data", "--port", "0", "--file-sink", sink]
+            let told = try await Program.run(["doctor"] + arguments)
+            #expect(told.output.contains("ok       --file-sink: \(sink) is for this user only"), "\(told)")
+            #expect(!FileManager.default.fileExists(atPath: sink))
+            try await RunningService.with(arguments) { _ in
+                let attributes = try FileManager.default.attributesOfItem(atPath: sink)
+                #expect(attributes[.posixPermissions] as? Int == 0o600)
+                #expect(attributes[.size] as? Int == 0)
+            }
+        }
+    }
+
+    /// Neither the service nor the doctor waits for the first event to say so.
+    @Test(arguments: [("nowhere/events", "No such file"), ("folder", "Is a directory"), ("pipe", "is not a file")])
+    func aFileThatCannotBeWrittenIsTold(name: String, words: String) async throws {
+        try await TemporaryFolder.with { folder in
+            try folder.write("folder/file", "")
+            try #require(mkfifo("\(folder.path)/pipe", 0o600) == 0)
+            // Somebody reads of it.
+            let reader = open("\(folder.path)/pipe", O_RDONLY | O_NONBLOCK)
+            defer { close(reader) }
+            let sink = "\(folder.path)/\(name)"
+            let refused = try await Program.run(["serve", "--in-memory", "--port", "0", "--file-sink", sink])
+            #expect(refused.status == 69, "\(refused)")
+            #expect(refused.error.contains("--file-sink: ") && refused.error.contains(words), "\(refused)")
+            let told = try await Program.run(["doctor", "--in-memory", "--port", "0", "--file-sink", sink])
+            #expect(told.status == 1 && told.output.contains("problem  --file-sink: "), "\(told)")
+        }
+    }
+
+    /// Its owner may read it, whatever its mode is. Only root can make such a file, and look at the one of a service of another
+    /// user, which is fine.
+    @Test(arguments: ["events", "events.2"]) func aFileOfAnotherUserIsRefused(name: String) async throws {
+        try await TemporaryFolder.with { folder in
+            let path = try folder.write(name, "")
+            let sink = "\(folder.path)/events"
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+            guard chown(path, 65_534, 65_534) == 0 else { return }
+            let refused = try await Program.run(["serve", "--in-memory", "--port", "0", "--file-sink", sink])
+            #expect(refused.status == 64, "\(refused)")
+            #expect(refused.error.contains("--file-sink: the file \(path) is of another user"), "\(refused)")
+            let told = try await Program.run(["doctor", "--in-memory", "--port", "0", "--file-sink", sink])
+            #expect(told.status == 0, "\(told)")
+            #expect(told.output.contains("warning  --file-sink: the file \(path) is of another user"), "\(told)")
+            let checked = try await Program.run(["config", "check", "--in-memory", "--file-sink", sink])
+            #expect(checked.status == 0, "\(checked)")
         }
     }
 
