@@ -38,6 +38,7 @@ public final class FileSink: EventSink {
     private let maximumFileByteCount: Int
     private let keptFileCount: Int
     private let durability: Durability
+    private let isPrivate: Bool
     private let files: any FileSystem
     private let executor = BlockingExecutor(label: "agent-events.file-sink")
     private let state = Mutex(State(file: nil, written: nil))
@@ -62,12 +63,15 @@ public final class FileSink: EventSink {
             durability: durability, files: RealFileSystem())
     }
 
+    /// - Parameter isPrivate: Whether nothing is written to a file that others than this user may use, whoever has made it, or put
+    ///   it in the place of another one. Default: no.
     package init(
         name: String = "file",
         path: String,
         maximumFileByteCount: Int = 64 * 1024 * 1024,
         keptFileCount: Int = 10,
         durability: Durability = .process,
+        isPrivate: Bool = false,
         files: any FileSystem
     ) {
         precondition(keptFileCount >= 0, "the count of kept files is not negative")
@@ -76,6 +80,7 @@ public final class FileSink: EventSink {
         self.maximumFileByteCount = maximumFileByteCount
         self.keptFileCount = keptFileCount
         self.durability = durability
+        self.isPrivate = isPrivate
         self.files = files
     }
 
@@ -125,7 +130,7 @@ public final class FileSink: EventSink {
     }
 
     private func open(_ state: inout State) throws(SinkError) -> LineFile {
-        let file = try LineFile.opened(at: path, in: files)
+        let file = try LineFile.opened(at: path, in: files, beingPrivate: isPrivate)
         if durability == .disk { try FileRotation.synchronizeFolder(of: path, in: files) }
         state.written = Set(try file.lastLines(byteCount: Self.comparedByteCount))
         return file
@@ -139,7 +144,7 @@ public final class FileSink: EventSink {
 
     private func successor(of file: consuming LineFile) throws(SinkError) -> LineFile {
         try FileRotation.rotate(path, keptCount: keptFileCount, synchronizing: durability == .disk, in: files)
-        let successor = try LineFile.opened(at: path, in: files)
+        let successor = try LineFile.opened(at: path, in: files, beingPrivate: isPrivate)
         if durability == .disk { try FileRotation.synchronizeFolder(of: path, in: files) }
         return successor
     }

@@ -12,11 +12,14 @@ struct LineFile: ~Copyable {
 
     /// Opens a file, creates it if there is none (readable by its owner only), and cuts off a torn last line.
     ///
-    /// - Parameter waitingForOthers: whether to wait while somebody else has the file, instead of failing.
+    /// - Parameters:
+    ///   - waitingForOthers: whether to wait while somebody else has the file, instead of failing.
+    ///   - beingPrivate: whether one that others than this user may use is refused.
     static func opened(
         at path: String,
         in files: any FileSystem,
-        waitingForOthers: Bool = false
+        waitingForOthers: Bool = false,
+        beingPrivate: Bool = false
     ) throws(SinkError) -> LineFile {
         let opened = try sinkErrors(.fileUnavailable, "cannot be opened", path) { () throws(FileError) in
             try files.open(path, .creatingIfMissing)
@@ -30,6 +33,10 @@ struct LineFile: ~Copyable {
             try opened.status()
         }
         guard status.isRegular else { throw SinkError(.fileUnavailable, "\(path) is not a regular file") }
+        guard status.isPrivate || !beingPrivate else {
+            throw SinkError(
+                .fileUnavailable, "others than this user may use \(path): chmod 600 \(path), or give it to this user")
+        }
         var file = LineFile(path: path, file: opened, size: Int(status.byteCount))
         try file.cutOffTornLine()
         return file

@@ -106,10 +106,13 @@ package struct FileStatus: Hashable, Sendable {
     package var byteCount: Int64
     /// Whether it is a file in the proper sense: no folder, device or pipe.
     package var isRegular: Bool
+    /// Whether it is of the user of this process, and nobody else may use it.
+    package var isPrivate: Bool
 
-    package init(byteCount: Int64, isRegular: Bool) {
+    package init(byteCount: Int64, isRegular: Bool, isPrivate: Bool = true) {
         self.byteCount = byteCount
         self.isRegular = isRegular
+        self.isPrivate = isPrivate
     }
 }
 

@@ -137,7 +137,9 @@ private final class RealFile: OpenFile {
     func status() throws(FileError) -> FileStatus {
         var status = stat()
         guard fstat(descriptor.number, &status) == 0 else { throw FileError(systemError: errno) }
-        return FileStatus(byteCount: Int64(status.st_size), isRegular: status.st_mode & S_IFMT == S_IFREG)
+        return FileStatus(
+            byteCount: Int64(status.st_size), isRegular: status.st_mode & S_IFMT == S_IFREG,
+            isPrivate: status.st_mode & 0o077 == 0 && status.st_uid == geteuid())
     }
 
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int {

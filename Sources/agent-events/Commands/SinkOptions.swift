@@ -82,7 +82,7 @@ struct SinkOptions: ParsableArguments {
         var sinks: [any EventSink] = []
         if let fileSink {
             try checkFile(for: geteuid())
-            sinks.append(durable(FileSink(path: fileSink), folder))
+            sinks.append(durable(FileSink(path: fileSink, isPrivate: true, files: RealFileSystem()), folder))
         }
         if let webhook, let webhookSecretFile {
             let secret = try Self.secret(in: webhookSecretFile)

@@ -96,6 +96,21 @@ import Testing
         }
     }
 
+    /// Who may write to the folder gives it another file, before there is an event.
+    @Test func aFileThatTookItsPlaceGetsNothing() async throws {
+        try await TemporaryFolder.with { folder in
+            let sink = "\(folder.path)/events"
+            try await RunningService.with(["--in-memory", "--file-sink", sink]) { service in
+                try FileManager.default.removeItem(atPath: sink)
+                try folder.write("events", "")
+                let line = #"{"type":"custom","data":{"name":"n","value":"private"}}"#
+                #expect(try await service.emit([line], thread: "t").status == 0)
+                _ = try await service.program.error(containing: "sink.file_unavailable")
+                #expect(FileManager.default.contents(atPath: sink) == Data())
+            }
+        }
+    }
+
     /// Neither the service nor the doctor waits for the first event to say so.
     @Test(arguments: [("nowhere/events", "No such file"), ("folder", "Is a directory"), ("pipe", "is not a file")])
     func aFileThatCannotBeWrittenIsTold(name: String, words: String) async throws {
