@@ -60,13 +60,15 @@ test: .build/setup/checks
 	@$(step) lint swift format lint --strict --parallel --recursive $(swift_files)
 	@$(step) 'page' .ci/page --check
 	@$(step) schemas $(python) Tests/Schemas/check_schemas.py
-	@$(step) 'schemas self-test' $(python) Tests/Schemas/check_schemas.py --self-test
 	@$(step) 'environment' $(python) Tests/Environment/check_environment.py
 	@$(step) 'environment self-test' $(python) Tests/Environment/check_environment.py --self-test
 	@$(step) 'trait-less self-test' Tests/TraitlessConsumer/check.sh --self-test
 	@$(step) 'trait-less consumer' Tests/TraitlessConsumer/check.sh
 	@$(step) build swift build --build-tests
-	@$(step) 'release build' $(release_simulation)
+	@export STEP_IN_ONE_LINE=1; \
+	    $(step) 'schemas self-test' $(python) Tests/Schemas/check_schemas.py --self-test & checked=$$!; \
+	    $(step) 'release build' $(release_simulation); built=$$?; \
+	    wait $$checked && exit $$built
 	@$(step) 'simulation' $(as_usual) $(simulation) --steps 1000000 --seed $(seed)
 	@export STEP_IN_ONE_LINE=1; \
 	    $(step) 'races' $(as_usual) $(simulation) --races 4 & races=$$!; \

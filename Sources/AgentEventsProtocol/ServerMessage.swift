@@ -47,7 +47,7 @@ package enum ServerMessage: Hashable, Sendable {
         case .event(let event):
             return event.bytes
         case .welcome(let welcome):
-            return Self.encode("welcome", nil, welcome.members)
+            return welcome.encoded()
         case .subscribed(let tag, let thread, let after, let head):
             return Self.encode(
                 "subscribed", tag, [("thread_id", thread.json), ("after", after.json), ("head", head.json)])

@@ -37,15 +37,34 @@ extension Welcome {
             expiresAt: members["expires_at"]?.stringValue.flatMap { Timestamp(rfc3339: $0) })
     }
 
-    /// The members in the order of the protocol, without `op`.
-    var members: [(String, JSONValue?)] {
-        [
-            ("connection_id", connection?.json),
-            ("user_id", user?.json),
-            ("heartbeat_ms", heartbeatMilliseconds.map { .integer($0) }),
-            ("limits", limits.json),
-            ("expires_at", expiresAt.map { .string($0.rfc3339) }),
-        ]
+    /// The message, with its members in the order of the protocol. One for each connection, so without values in between.
+    func encoded() -> [UInt8] {
+        var writer = JSONWriter(capacity: 384)
+        writer.raw(#"{"op":"welcome""#)
+        if let connection { writer.member(#","connection_id":"#, connection) }
+        if let user { writer.member(#","user_id":"#, user) }
+        if let heartbeatMilliseconds {
+            writer.raw(#","heartbeat_ms":"#)
+            writer.integer(heartbeatMilliseconds)
+        }
+        writer.raw(#","limits":{"#)
+        limits.write(into: &writer)
+        writer.raw("}")
+        if let expiresAt {
+            writer.raw(#","expires_at":""#)
+            expiresAt.write(into: &writer)
+            writer.raw("\"")
+        }
+        writer.raw("}")
+        return writer.finish()
+    }
+}
+
+extension JSONWriter {
+    /// - Parameter name: up to the value.
+    fileprivate mutating func member(_ name: StaticString, _ identifier: some Identifier) {
+        raw(name)
+        string(identifier.rawValue)
     }
 }
 
@@ -85,7 +104,7 @@ package struct WelcomeLimits: Hashable, Sendable {
 }
 
 extension WelcomeLimits {
-    /// The limits by their names on the wire, in the order of the protocol.
+    /// The limits by their names on the wire.
     private static let names: [(name: String, limit: any WritableKeyPath<WelcomeLimits, Int?> & Sendable)] = [
         ("max_message_bytes", \.maximumMessageByteCount),
         ("max_event_bytes", \.maximumEventByteCount),
@@ -104,12 +123,24 @@ extension WelcomeLimits {
         }
     }
 
-    var json: JSONValue {
-        .object(
-            JSONObject(
-                uniqueMembers: Self.names.compactMap { name, limit in
-                    self[keyPath: limit].map { (name, .integer($0)) }
-                }))
+    /// Appends the members.
+    fileprivate func write(into writer: inout JSONWriter) {
+        var isFirst = true
+        func write(_ name: StaticString, _ limit: Int?) {
+            guard let limit else { return }
+            writer.raw(isFirst ? "\"" : ",\"")
+            isFirst = false
+            writer.raw(name)
+            writer.raw("\":")
+            writer.integer(Int64(limit))
+        }
+        write("max_message_bytes", maximumMessageByteCount)
+        write("max_event_bytes", maximumEventByteCount)
+        write("max_batch_events", maximumBatchEvents)
+        write("max_subscriptions", maximumSubscriptions)
+        write("max_text_bytes", maximumTextByteCount)
+        write("max_id_bytes", maximumIdentifierByteCount)
+        write("max_depth", maximumDepth)
     }
 }
 

@@ -75,7 +75,7 @@ public final class InMemoryEventLog: EventLog {
     }
 
     public func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? {
-        state.withLock { $0.events.threads[thread]?.record }
+        recordAtOnce(of: thread)
     }
 
     public func startedRuns(
@@ -88,6 +88,16 @@ public final class InMemoryEventLog: EventLog {
     public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
         let now = clock.now()
         return state.withLock { $0.keys.request(with: key, in: thread, at: now) }
+    }
+}
+
+extension InMemoryEventLog: ImmediateEventLog {
+    package func recordAtOnce(of thread: ThreadID) -> ThreadRecord? {
+        state.withLock { $0.events.threads[thread]?.record }
+    }
+
+    package func deletionAtOnce(of thread: ThreadID) -> ThreadDeletion? {
+        state.withLock { $0.deletions[thread] }
     }
 }
 
@@ -165,7 +175,7 @@ extension InMemoryEventLog: DeletingEventLog {
     }
 
     public func deletion(of thread: ThreadID) async throws(EventLogError) -> ThreadDeletion? {
-        state.withLock { $0.deletions[thread] }
+        deletionAtOnce(of: thread)
     }
 
     public func unfinishedDeletions() async throws(EventLogError) -> [ThreadID] {

@@ -20,6 +20,8 @@ package final class ThreadAccess: Sendable {
     private let members: MembersAuthorizer?
     /// Knows which threads were deleted; `nil` when none can be.
     private let deletingLog: (any DeletingEventLog)?
+    /// The same, where it need not be waited for.
+    private let immediateLog: (any ImmediateEventLog)?
     private let environment: Environment
     private let logger: Logger
     /// Questions under way.
@@ -40,6 +42,7 @@ package final class ThreadAccess: Sendable {
         deletingLog: (any DeletingEventLog)? = nil
     ) {
         self.deletingLog = deletingLog
+        immediateLog = deletingLog as? any ImmediateEventLog
         self.revocations =
             revocations
             ?? Revocations(store: nil, lifetime: .seconds(24 * 3600), environment: environment, logger: logger)
@@ -126,6 +129,13 @@ package final class ThreadAccess: Sendable {
     /// Tells those whose thread it was that it was deleted; to all others it is one that does not exist.
     func throwIfDeleted(_ thread: ThreadID, by principal: Principal) async throws(ProtocolError) {
         if try await deletion(of: thread, of: principal) != nil { throw .deleted(thread) }
+    }
+
+    /// Whether a thread was deleted that was the principal's, where the log knows that without waiting; `nil` elsewhere.
+    func wasDeletedAtOnce(_ thread: ThreadID, of principal: Principal) -> Bool? {
+        guard deletingLog != nil else { return false }
+        guard let immediateLog else { return nil }
+        return immediateLog.deletionAtOnce(of: thread)?.belonged(to: principal.user, thread: thread) ?? false
     }
 
     /// The id of a deleted thread opens none. Those whose thread it was are told so; to all others it is one that does not

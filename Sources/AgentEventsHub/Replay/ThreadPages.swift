@@ -37,6 +37,8 @@ final class ThreadPages: Sendable {
     }
 
     private let log: any EventLog
+    /// The log, when it knows its threads without waiting.
+    let immediateLog: (any ImmediateEventLog)?
     private let pageByteCount: Int
     private let metrics: StreamMetrics
     private let environment: Environment
@@ -46,6 +48,7 @@ final class ThreadPages: Sendable {
     /// - Parameter pageByteCount: how many bytes of events are read at a time.
     init(log: any EventLog, pageByteCount: Int, metrics: StreamMetrics, environment: Environment) {
         self.log = log
+        immediateLog = log as? any ImmediateEventLog
         self.pageByteCount = pageByteCount
         self.metrics = metrics
         self.environment = environment

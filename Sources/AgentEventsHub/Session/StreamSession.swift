@@ -709,6 +709,14 @@ public final class StreamSession {
         let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
         let credentials = identity.generation
+        if !readsPage, let outcome = job.runAtOnce() {
+            // Not within the call that begins the subscription.
+            eventLoop.execute {
+                session.value.didLookUp(
+                    subscription.value, request, outcome, tag, credentials: credentials, hasTurn: false)
+            }
+            return true
+        }
         let workers = takesSnapshot ? services.snapshotReaders : services.readers
         let isAccepted = workers.submit {
             let outcome = await job.run()

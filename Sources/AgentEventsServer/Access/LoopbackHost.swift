@@ -22,13 +22,31 @@ package enum LoopbackHost {
 
     /// - Parameter authority: the value of a header `Host`: a host and maybe a port. Anything else is no name of this machine.
     package static func isLoopback(authority: String) -> Bool {
+        isUsual(authority) || isLoopbackRead(authority)
+    }
+
+    /// Whether it is a name of this machine in the form that nearly all clients write.
+    private static func isUsual(_ authority: String) -> Bool {
+        var authority = authority
+        return authority.withUTF8 { text in
+            for name in ["127.0.0.1", "localhost", "[::1]"] as [StaticString] {
+                let name = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+                if text.starts(with: name), isPort(text.dropFirst(name.count)) { return true }
+            }
+            return false
+        }
+    }
+
+    /// - Parameter text: nothing, or a colon and digits.
+    private static func isPort(_ text: some Collection<UInt8>) -> Bool {
+        text.isEmpty
+            || text.first == UInt8(ascii: ":") && text.count > 1
+                && text.dropFirst().allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+    }
+
+    private static func isLoopbackRead(_ authority: String) -> Bool {
         let host = host(ofAuthority: authority)
-        let port = authority.dropFirst(host.count)
-        let isPort =
-            port.isEmpty
-            || port.first == ":" && port.utf8.count > 1
-                && port.utf8.dropFirst().allSatisfy { (0x30...0x39).contains($0) }
-        return isPort && isLoopback(host)
+        return isPort(authority.dropFirst(host.count).utf8) && isLoopback(host)
     }
 
     /// The host of a `Host` header or of an origin's authority, without the port.

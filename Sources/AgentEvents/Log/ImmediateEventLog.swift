@@ -1,0 +1,8 @@
+/// A log that knows its threads without waiting for anything: who asks where a subscription begins needs no turn of another thread.
+package protocol ImmediateEventLog: EventLog {
+    /// The record of a thread, as of ``EventLog/thread(_:)``. Called on event loops; it takes no longer than a look-up in memory.
+    func recordAtOnce(of thread: ThreadID) -> ThreadRecord?
+
+    /// The deletion of a thread, as of `DeletingEventLog.deletion(of:)`. Called like ``recordAtOnce(of:)``.
+    func deletionAtOnce(of thread: ThreadID) -> ThreadDeletion?
+}
