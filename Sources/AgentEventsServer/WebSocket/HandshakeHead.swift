@@ -137,7 +137,8 @@ private struct HandshakeLine {
             end += 1
         }
         guard end > 0, end < bytes.count, !bytes[bytes.count - 1].isBlank else { return nil }
-        return (UnsafeRawBufferPointer(rebasing: bytes[..<end]), UnsafeRawBufferPointer(rebasing: bytes[(end + 1)...]).trimmed)
+        let value = UnsafeRawBufferPointer(rebasing: bytes[(end + 1)...])
+        return (UnsafeRawBufferPointer(rebasing: bytes[..<end]), value.trimmed)
     }
 }
 

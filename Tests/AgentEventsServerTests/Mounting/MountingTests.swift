@@ -46,6 +46,8 @@ struct MountingTests {
         // For what hangs, and not for what is slow.
         configuration.shutdownGrace = .seconds(600)
         configuration.handshakeTimeout = .seconds(300)
+        // The clients of tests answer no pings while they wait for something else.
+        configuration.heartbeatInterval = .seconds(300)
         return AgentEventsHub(
             runtime: AgentRuntime(log: InMemoryEventLog(generations: .counting)), agents: agents,
             authorizer: OwnershipAuthorizer(), configuration: configuration, logger: logger)

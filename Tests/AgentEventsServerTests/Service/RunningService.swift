@@ -46,6 +46,8 @@ func withRunningService<Result: Sendable>(
     configuration.handshakeTimeout = .seconds(300)
     configuration.authenticationTimeout = .seconds(300)
     configuration.listener.proxyHeaderTime = .seconds(300)
+    // The clients of tests answer no pings while they wait for something else.
+    configuration.heartbeatInterval = .seconds(300)
     configure(&configuration)
     let runtime = AgentRuntime(log: log, configuration: runtimeConfiguration)
     let (ports, found) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
