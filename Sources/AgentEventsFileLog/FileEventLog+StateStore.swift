@@ -45,6 +45,9 @@ extension FileEventLog: SearchableStateStore {
                         continue
                     }
                     try StateDatabase.save(value, in: database)
+                    guard value.kind == .member, let thread = value.thread else { continue }
+                    try CardDatabase.memberChanged(
+                        value.name, in: thread, isMember: value.bytes != nil, database)
                 }
             }
         }

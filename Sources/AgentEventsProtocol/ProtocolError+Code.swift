@@ -93,6 +93,9 @@ extension ProtocolError {
             case memberUnsupported = "member.unsupported"
             case tooManyMembers = "limits.members"
             case tooManyLinks = "limits.links"
+            case threadsUnlisted = "threads.unlisted"
+            case threadsBehind = "threads.behind"
+            case stateTooFar = "state.too_far"
         }
 
         /// A code, by the part that it is of.
@@ -313,6 +316,13 @@ extension ProtocolError {
         public static let tooManyMembers = Code(name: .tooManyMembers)
         /// Too many share links of one thread.
         public static let tooManyLinks = Code(name: .tooManyLinks)
+
+        /// There is no list of the threads that these credentials may read.
+        public static let threadsUnlisted = Code(name: .threadsUnlisted)
+        /// The list of threads is being made, and is not complete yet.
+        public static let threadsBehind = Code(name: .threadsBehind)
+        /// The state as of an event would take too many events to work out.
+        public static let stateTooFar = Code(name: .stateTooFar)
 
         /// An order rule's code.
         public static func order(_ rule: OrderRule) -> Code { Code(value: .order(rule)) }

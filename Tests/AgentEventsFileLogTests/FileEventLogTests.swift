@@ -44,6 +44,22 @@ import Testing
         }
     }
 
+    @Test(arguments: configurations.indices)
+    func listsThreadsAsEverySuchLogDoes(_ index: Int) async throws {
+        let configuration = Self.configurations[index]
+        try await withTemporaryFolder { folder in
+            try await ListingLogConformance(
+                make: { FileEventLog(path: "\(folder)/\(UUID().uuidString)/log", configuration: configuration) },
+                reopen: { log in
+                    guard let log = log as? FileEventLog else { return log }
+                    let killed = FileEventLog(path: try copyOfFiles(of: log), configuration: configuration)
+                    try await log.close()
+                    return killed
+                }
+            ).run()
+        }
+    }
+
     @Test func keepsValuesAsEveryStoreDoes() async throws {
         try await withTemporaryFolder { folder in
             try await StateStoreConformance(

@@ -171,6 +171,10 @@ SPOILT = [
         ("sinks/0/set_aside", -1), ("sinks/0/error", "x")]),
     ("http.schema.json#/$defs/events", "http/events.json", "", [
         ("next", ABSENT), ("head", ABSENT), ("events/1/seq", ABSENT), ("events", None), ("total", 2)]),
+    ("http.schema.json#/$defs/threads", "http/threads.json", "", [
+        ("threads", ABSENT), ("next", ABSENT), ("next", ""), ("threads/0/status", "busy"), ("threads/0/head", "now"),
+        ("threads/0/runs", -1), ("threads/0/last_outcome", "ended"), ("threads/0/thread_id", ".."), ("threads/0/title", ""),
+        ("threads/0/agents/0", ""), ("threads/1/updated_at", ABSENT), ("threads/1/updated_at", 5)]),
     ("http.schema.json#/$defs/ingest", "http/ingest.json", "", [("ids", []), ("ids/0", 58), ("cursors", [])]),
     ("http.schema.json#/$defs/message_request", "http/message_request.json", "", [
         ("text", ABSENT), ("agent", ""), ("policy", "wait"), ("replaces", "m 0"), ("answers_approval", 1), ("not_before", 5), ("start_by", "soon"),

@@ -11,6 +11,7 @@ public final class InMemoryEventLog: EventLog {
         var keys = InMemoryKeys()
         var values = StoredValueTable()
         var deletions = InMemoryDeletions()
+        var cards = CardTable()
     }
 
     private let state = Mutex(State())
@@ -133,7 +134,11 @@ extension InMemoryEventLog: SearchableStateStore {
             guard state.isOpen else { throw EventLogError(.closed, "the log is not open") }
             try checkCapacity(
                 state.events.byteCount + state.keys.byteCount + state.values.byteCount(storing: values))
-            for value in values where !state.deletions.contains(value.thread) { state.values.store(value) }
+            for value in values where !state.deletions.contains(value.thread) {
+                state.values.store(value)
+                guard value.kind == .member, let thread = value.thread else { continue }
+                state.cards.memberChanged(value.name, in: thread, isMember: value.bytes != nil)
+            }
         }
     }
 }
@@ -163,6 +168,7 @@ extension InMemoryEventLog: DeletingEventLog {
                 state.events.delete(thread)
                 state.keys.forget(thread)
                 state.values.removeAll(of: thread)
+                state.cards.remove(thread)
             }
         }
     }
@@ -184,5 +190,27 @@ extension InMemoryEventLog: DeletingEventLog {
 
     public func threads(of user: UserID) async throws(EventLogError) -> [ThreadID] {
         state.withLock { $0.events.threads(of: user) }
+    }
+}
+
+/// What is listed counts among what the log holds at most when it is saved, and takes no room from events.
+extension InMemoryEventLog {
+    public func saveCards(_ cards: [ThreadCard], through offset: UInt64) async throws(EventLogError) {
+        for card in cards { try card.checkLimits() }
+        try state.withLock { (state) throws(EventLogError) in
+            guard state.isOpen else { throw EventLogError(.closed, "the log is not open") }
+            let kept = cards.filter { !state.deletions.contains($0.thread) }
+            try checkCapacity(
+                state.events.byteCount + state.keys.byteCount + state.values.byteCount
+                    + state.cards.byteCount(saving: kept))
+            state.cards.save(kept, through: offset)
+        }
+    }
+
+    /// Reads the cards, and the offset after the last event.
+    func withCards<Result: Sendable, Failure: Error>(
+        _ body: (CardTable, UInt64) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try state.withLock { (state) throws(Failure) in try body(state.cards, state.events.endOffset) }
     }
 }

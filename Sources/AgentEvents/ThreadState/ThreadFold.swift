@@ -6,7 +6,7 @@ package struct ThreadFold: Sendable {
     /// Whether events of the thread may be missing in the state, because they were trimmed before it was made.
     package private(set) var lacksOldest = false
     /// The last event that the state stands for, or the last one that nothing is known of.
-    private var position: UInt64 = 0
+    package private(set) var position: UInt64 = 0
 
     package enum Progress {
         case reachedEnd

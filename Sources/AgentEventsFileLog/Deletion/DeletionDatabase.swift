@@ -69,6 +69,7 @@ enum DeletionDatabase {
         let deletion = try RawStatement("DELETE FROM thread WHERE number = ?", in: database)
         deletion.bind(thread.number, at: 1)
         try deletion.run()
+        if thread.key.tenant == .default { try CardDatabase.remove(thread.owner.thread, in: database) }
         let values = try RawStatement("DELETE FROM state WHERE tenant = ? AND thread = ?", in: database)
         values.bind(thread.key.tenant.rawValue, at: 1)
         values.bind(thread.key.thread.rawValue, at: 2)

@@ -3,8 +3,8 @@ import GRDB
 /// The tables of the index, and how an older file becomes a newer one.
 ///
 /// The events are in the blocks alone. Everything here is written in bulk, long after its events, and says nothing that
-/// the blocks do not say (`run` leads from the id of a run to the chunks in which it starts), except for `state`, and
-/// for what was trimmed: the threads of blocks that are gone, from where on threads are kept, and where blocks are
+/// the blocks do not say (`run` leads from the id of a run to the chunks in which it starts; `card` and `listed` are what a
+/// reader made of the blocks up to `listed_through`, ``CardDatabase``), except for `state`, and for what was trimmed: the threads of blocks that are gone, from where on threads are kept, and where blocks are
 /// missing (`removed`: from a position to after the last event, a log offset). `meta` has the generation, up to where
 /// the blocks are in the index, and where those of the last opening begin.
 ///
@@ -90,6 +90,9 @@ enum LogSchema {
         }
         migrator.registerMigration("tenants of deleted threads") { database in
             try DeletionDatabase.addTenants(in: database)
+        }
+        migrator.registerMigration("cards of threads") { database in
+            try CardDatabase.createTables(in: database)
         }
         return migrator
     }

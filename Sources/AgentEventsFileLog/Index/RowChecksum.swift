@@ -6,7 +6,7 @@ enum RowChecksum {
     /// So that a row of one table is not taken for another's.
     enum Table: UInt64 {
         case thread = 1
-        case openRun, keyed, state, meta, removed, run, deleted
+        case openRun, keyed, state, meta, removed, run, deleted, card
     }
 
     /// The texts of a tenant in a checksum. The default one has none, so that its rows have the checksum that they had before

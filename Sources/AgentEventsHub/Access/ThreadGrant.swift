@@ -64,5 +64,8 @@ public struct ThreadPattern: Hashable, Sendable, CustomStringConvertible {
         return thread.rawValue.utf8.starts(with: text.utf8.dropLast())
     }
 
+    /// The text with which the ids begin that the pattern stands for; `nil` when it stands for one.
+    var prefix: String? { text.utf8.last == UInt8(ascii: "*") ? String(text.dropLast()) : nil }
+
     public var description: String { text }
 }

@@ -39,6 +39,8 @@ public final class AgentEventsHub: Sendable {
     package let requestFailures: RequestFailures
     private let gauges: HubGauges
     let services: SessionServices
+    /// Keeps the list of threads; `nil` where there is none.
+    let directory: ThreadDirectory?
 
     /// - Parameters:
     ///   - runtime: makes and commits the events. The hub runs it; nobody else does.
@@ -113,12 +115,18 @@ public final class AgentEventsHub: Sendable {
             configuration: configuration, orphans: orphans)
         self.authenticator = MeasuredAuthenticator(
             services.authenticator, environment: runtime.environment, audit: configuration.audit, factory: metrics)
+        directory =
+            configuration.listsThreads
+            ? (runtime.log as? any ListingEventLog).map {
+                ThreadDirectory(log: $0, environment: runtime.environment, logger: logger)
+            } : nil
         gauges = HubGauges(log: runtime.log, readiness: readiness, dispatcher: dispatcher, factory: metrics)
         (authenticator as? any KeyedAuthenticator)?.observeKeys { [weak services] in
             services?.credentialsRevoked()
         }
         runtime.hub.add(services.delivery)
         runtime.hub.add(CommitMetrics(factory: metrics))
+        if let directory { runtime.hub.add(directory) }
     }
 
     private static func defaultAuthorizer(for runtime: AgentRuntime) -> any Authorizer {
@@ -333,11 +341,18 @@ public final class AgentEventsHub: Sendable {
             // The run of the runtime ends with the same error.
             return
         }
-        await services.run()
+        guard let directory else { return await services.run() }
+        await withDiscardingTaskGroup { group in
+            group.addTask { await directory.run() }
+            await services.run()
+        }
     }
 
     /// All connections are closed: the work under way is finished, and ``runWorkers()`` returns.
-    func finishWorkers() { services.finish() }
+    func finishWorkers() {
+        services.finish()
+        directory?.finish()
+    }
 
     /// Tells every session that the service is about to stop, and when its client may come back: after a wait that differs
     /// for each.

@@ -51,6 +51,8 @@ public struct HubConfiguration: Sendable {
     /// `agent_cancelled`, reason `orphaned`, between that time and a quarter more. One that waits for a person, or is paused
     /// or queued, is left alone. Default: `nil`: agents work although nobody looks, and a client that is gone stops nothing.
     public var orphanedAfter: Duration?
+    /// Whether there is a list of threads, where the log can keep one (``ListingEventLog``). Default: `true`.
+    public var listsThreads = true
     /// The least time for which a revocation counts. With an ``ExpiringAuthenticator`` it counts at least as long as the longest
     /// life of its credentials, whatever this says; for another authenticator this is to be no less. Default: 24 hours and a
     /// minute.

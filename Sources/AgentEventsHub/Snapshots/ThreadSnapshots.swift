@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 import Logging
 import Synchronization
 
@@ -77,6 +78,47 @@ final class ThreadSnapshots: Sendable {
         }
         return fold.state
     }
+
+    /// The state of a thread as it was after an event: the nearest stored state before it, and the events from there on. It is
+    /// worked out for each call.
+    ///
+    /// - Parameters:
+    ///   - hidden: the number of the last event that is hidden; 0 for none.
+    ///   - end: the number of the event, which the thread has.
+    /// - Throws: ``ProtocolError`` `state.too_far` for more than ``maximumTailCount`` events; `cursor.trimmed` when it was trimmed
+    ///   meanwhile; why the log cannot be read.
+    func state(
+        of thread: ThreadID,
+        hiddenUpTo hidden: UInt64,
+        upTo end: UInt64
+    ) async throws(ProtocolError) -> ThreadState {
+        var fold: ThreadFold
+        do throws(EventLogError) {
+            fold =
+                hidden > 0
+                ? ThreadFold(after: hidden) : try await ThreadFold(loading: thread, from: log, store, upTo: end)
+        } catch {
+            throw ProtocolError(error, threadID: thread)
+        }
+        // What the fold begins after may be beyond the event when the retention has come in between.
+        guard fold.position <= end else { throw .cursorTrimmed(in: thread) }
+        guard end - fold.position <= Self.maximumTailCount else {
+            throw ProtocolError(
+                .stateTooFar,
+                "the state as of this event would take the \(end - fold.position) events before it, and at most "
+                    + "\(Self.maximumTailCount) are read: read the events, and fold them",
+                threadID: thread)
+        }
+        do throws(EventLogError) {
+            guard try await fold.advance(thread, in: log, upTo: end) == .overtaken else { return fold.state }
+        } catch {
+            throw ProtocolError(error, threadID: thread)
+        }
+        throw .cursorTrimmed(in: thread)
+    }
+
+    /// The most events that are read for a state as of an event.
+    static let maximumTailCount: UInt64 = 100_000
 
     /// The state of a thread after everything that was committed before the call, as clients get it. Those who get the
     /// same state at the same time share it.

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsHub
 import AgentEventsProtocol
 import NIOCore
 
@@ -59,28 +60,10 @@ struct EventPageReader: Sendable {
 
     /// The number of the last event before the page that follows a position.
     private func position(of start: StartPosition) async throws -> UInt64 {
-        switch try await log.resolve(start, in: thread, record: record, generation: generation) {
-        case .position(let position):
-            return position
-        case .diverged:
-            throw ProtocolError(
-                .cursorDiverged,
-                "the cursor is of another history of this thread than the log has: read again from the start",
-                threadID: thread)
-        case .trimmed:
-            throw trimmed
-        case .unknown:
-            throw ProtocolError(
-                .cursorUnknown, "the cursor is beyond the end of this thread: read again from the start",
-                threadID: thread)
-        }
+        try await log.resolve(start, in: thread, record: record, generation: generation).sequence(in: thread)
     }
 
-    private var trimmed: ProtocolError {
-        ProtocolError(
-            .cursorTrimmed, "the event of the cursor, and maybe later ones, were trimmed: read again from the start",
-            threadID: thread)
-    }
+    private var trimmed: ProtocolError { .cursorTrimmed(in: thread) }
 
     private func read(after sequence: UInt64, count: Int) async throws -> LogPage {
         try await log.read(

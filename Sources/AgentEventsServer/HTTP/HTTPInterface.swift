@@ -32,11 +32,15 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
             intake: hub.intake, access: access, maximumBodyByteCount: hub.configuration.maximumMessageByteCount)
         let commands = CommandRoute(
             intake: hub.commands, access: access, maximumBodyByteCount: hub.configuration.maximumMessageByteCount)
+        let threads = ThreadListRoute(hub: hub, access: access)
         let state = StateRoute(hub: hub, access: access)
         let subscribers = SubscribersRoute(hub: hub, access: access)
         let members = MembersRoute(hub: hub, access: access)
         let deletion = DeletionRoute(hub: hub, access: access)
         let stream = StreamRoute(origins: hub.origins, access: access, readiness: hub.readiness)
+        add(
+            "threads",
+            [Route(.get, parameters: ThreadListRoute.parameters) { try await threads.respond(to: $0, $1) }], to: router)
         add(
             "threads/:thread/events",
             [
@@ -46,7 +50,9 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
         add(
             "threads/:thread", [Route(.delete, parameters: ["wait"]) { try await deletion.delete($0, $1) }], to: router)
         add("threads/:thread/deletion", [Route(.get) { try await deletion.find($0, $1) }], to: router)
-        add("threads/:thread/state", [Route(.get) { try await state.respond(to: $0, $1) }], to: router)
+        add(
+            "threads/:thread/state", [Route(.get, parameters: ["at"]) { try await state.respond(to: $0, $1) }],
+            to: router)
         add("threads/:thread/subscribers", [Route(.get) { try await subscribers.respond(to: $0, $1) }], to: router)
         add("threads/:thread/messages", [Route(.post) { try await messages.respond(to: $0, $1) }], to: router)
         add("messages", [Route(.post) { request, _ in try await messages.open(request) }], to: router)

@@ -28,7 +28,7 @@ extension ProtocolError.Code.Name {
             .bodyEncodingInvalid, .subprotocolUnknown, .keyInvalid, .subscriptionExists,
             .subscriptionUnknown, .acknowledgementNotSent, .acknowledgementNotStored, .consumerUnsupported,
             .authenticationInURL, .runDeadline, .toolTimedOut, .retentionUnsupported, .commandInvalid,
-            .commandKeyMissing, .memberUnsupported, .deletionUnsupported:
+            .commandKeyMissing, .memberUnsupported, .deletionUnsupported, .threadsUnlisted:
             .badRequest
         case .authenticationMissing, .authenticationInvalid, .authenticationExpired, .authenticationRevoked,
             .subjectChanged:
@@ -45,7 +45,7 @@ extension ProtocolError.Code.Name {
         case .notAcceptable: .notAcceptable
         case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict, .threadBusy, .commandUnsupported,
             .runNotStarted, .runNotOpen, .runPaused, .approvalResolved, .approvalExpired, .tooManyMembers,
-            .tooManyLinks:
+            .tooManyLinks, .stateTooFar:
             .conflict
         case .bodyTooLarge, .batchTooLarge, .messageTooLarge: .contentTooLarge
         case .mediaTypeUnknown, .contentEncodingUnknown: .unsupportedMediaType
@@ -59,7 +59,7 @@ extension ProtocolError.Code.Name {
         case .headersTooLarge: .requestHeaderFieldsTooLarge
         case .requestTimedOut: .requestTimeout
         case .internalFailure: .internalServerError
-        case .agentsBusy, .stopping, .notRunning, .authorizationUnavailable: .serviceUnavailable
+        case .agentsBusy, .stopping, .notRunning, .authorizationUnavailable, .threadsBehind: .serviceUnavailable
         }
     }
 }

@@ -60,9 +60,11 @@ package final class AccessWorld {
         limits.pageByteCount = 400
         limits.maximumPages = 2
         limits.maximumInlineByteCount = 64
+        var configuration = HubConfiguration()
+        configuration.listsThreads = false
         hub = AgentEventsHub(
             runtime: AgentRuntime(log: log, configuration: RuntimeConfiguration(environment: environment)), agents: [],
-            authorizer: model, authenticator: model, configuration: HubConfiguration(), limits: limits,
+            authorizer: model, authenticator: model, configuration: configuration, limits: limits,
             metrics: NOOPMetricsHandler.instance,
             logger: Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }, onUnresponsiveAgents: { _ in })
         for number in 0..<(Self.userCount * Self.tabsPerUser) {

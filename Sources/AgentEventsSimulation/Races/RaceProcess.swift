@@ -23,6 +23,8 @@ final class RaceProcess {
             randomNumber: RandomNumbers(seed: UInt64(number) << 32 | 7).next, backgroundExecutor: executor)
         var configuration = HubConfiguration()
         configuration.shutdownGrace = .seconds(2)
+        // The races are others.
+        configuration.listsThreads = false
         hub = AgentEventsHub(
             runtime: AgentRuntime(log: log, configuration: RuntimeConfiguration(environment: environment)),
             agents: [RaceAgent(gates: gates)], authorizer: OwnershipAuthorizer(), configuration: configuration,

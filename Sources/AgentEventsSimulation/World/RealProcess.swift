@@ -134,6 +134,8 @@ final class RealProcess {
 
     private static func configuration(maximumRuns: Int) -> HubConfiguration {
         var configuration = HubConfiguration()
+        // What is simulated writes to the disk by itself.
+        configuration.listsThreads = false
         configuration.maximumConcurrentRuns = maximumRuns
         configuration.maximumQueuedRuns = 3
         configuration.maximumQueuedRunsPerThread = 2

@@ -22,6 +22,8 @@ struct RightsMatrixTests {
         case credentials
         /// The scopes to open a thread, and no thread yet.
         case opening
+        /// The scope to read, and no thread.
+        case listing
         case use(Scope)
         /// One of two.
         case either(Scope, Scope)
@@ -30,6 +32,7 @@ struct RightsMatrixTests {
             switch self {
             case .nothing, .credentials: []
             case .opening: [.command, .open]
+            case .listing: [.read]
             case .use(let scope): [scope]
             case .either(let one, let other): [one, other]
             }
@@ -57,6 +60,7 @@ struct RightsMatrixTests {
             return mayOpen ? .allowed : .refused("auth.scope_missing")
         }
         guard !need.scopes.allSatisfy({ !scopes.contains($0) }) else { return .refused("auth.scope_missing") }
+        if case .listing = need { return .allowed }
         guard thread == Guest.thread, need.scopes.contains(where: { guest.rights.contains($0) }) else {
             return .refused("thread.unknown")
         }
@@ -82,6 +86,9 @@ struct RightsMatrixTests {
         "GET /examples/**": (.nothing, [("", nil)]),
         "GET /v1/stream": (.nothing, [("", nil)]),
         "POST /v1/messages": (.opening, [("", #"{"text":"x"}"#)]),
+        "GET /v1/threads": (
+            .listing, ["", "?q=aaa", "?status=idle", "?agent=guide", "?limit=1", "?before=9-aaa-1"].map { ($0, nil) }
+        ),
         "GET /v1/threads/{thread}/events": (
             .use(.read),
             [
@@ -92,7 +99,9 @@ struct RightsMatrixTests {
         "POST /v1/threads/{thread}/events": (.use(.emit), [("?user_id=owner", event)]),
         "DELETE /v1/threads/{thread}": (.use(.share), [("?wait", nil)]),
         "GET /v1/threads/{thread}/deletion": (.use(.share), [("", nil)]),
-        "GET /v1/threads/{thread}/state": (.use(.read), [("", nil)]),
+        "GET /v1/threads/{thread}/state": (
+            .use(.read), ["", "?at=1-1", "?at=1-9", "?at=9-1"].map { ($0, nil) }
+        ),
         "GET /v1/threads/{thread}/subscribers": (.use(.read), [("", nil)]),
         "GET /v1/threads/{thread}/members": (.use(.share), [("", nil)]),
         "GET /v1/threads/{thread}/members/{subject}": (.use(.share), [("", nil)]),
