@@ -16,13 +16,13 @@ third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_ru
     every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories \
     webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts operating \
     tls listening deployment tokens abuse isolation timing deletion backups traces heads \
-    goodbye server_sent_events
+    goodbye server_sent_events watched_threads
 # Scripts that drive a browser.
 browsed := examples hostile_page inspector_page inspector_live
 # Scripts that run beside each other: they measure nothing, and leave most of the machine to each other.
 beside := pipelined bad_input field_drafts crash full_disk deletion heads demo_run taking_part commands \
     command_input command_crashes restarts tokens tail_client histories webhook_receiver outside_runs pipes \
-    backups operating traces mounted tls listening deployment server_sent_events
+    backups operating traces mounted tls listening deployment server_sent_events watched_threads
 # The simulation is run as a release build always, and the service for the long checks: it takes twice as long to build.
 release_simulation := swift build -c release --product agent-events-simulation
 release_build := sh -c 'swift build -c release --product agent-events && $(release_simulation)'

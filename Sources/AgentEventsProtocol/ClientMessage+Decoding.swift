@@ -121,6 +121,10 @@ extension ClientMessage {
             } catch {
                 throw ProtocolError(member: error)
             }
+        case .watch:
+            return .watch(try WatchRequest(&members))
+        case .unwatch:
+            return .unwatch
         case .ping:
             return .ping
         case .pong:

@@ -13,6 +13,9 @@ package struct ClientMessage: Hashable, Sendable {
         indirect case command(CommandRequest)
         /// - Parameter token: takes the place of the token that the connection has.
         case refresh(token: String)
+        /// Follows a list of threads; one at a time.
+        indirect case watch(WatchRequest)
+        case unwatch
         case ping
         case pong
     }
@@ -47,6 +50,10 @@ extension ClientMessage {
             return encode(.command, [("thread_id", request.thread.json), ("key", request.key.json)] + request.members)
         case .refresh(let token):
             return encode(.refresh, [("token", .string(token))])
+        case .watch(let request):
+            return encode(.watch, request.members)
+        case .unwatch:
+            return encode(.unwatch, [])
         case .ping:
             return encode(.ping, [])
         case .pong:

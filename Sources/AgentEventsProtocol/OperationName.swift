@@ -7,13 +7,15 @@ package enum OperationName: String, CaseIterable, Sendable {
     case emit
     case command
     case refresh
+    case watch
+    case unwatch
     case ping
     case pong
 
     /// Whether this service does what the op asks for; the others are known, and refused with `op.unsupported`.
     package var isSupported: Bool {
         switch self {
-        case .subscribe, .unsubscribe, .ack, .emit, .command, .refresh, .ping, .pong: true
+        case .subscribe, .unsubscribe, .ack, .emit, .command, .refresh, .watch, .unwatch, .ping, .pong: true
         case .auth: false
         }
     }
@@ -27,7 +29,8 @@ package enum OperationName: String, CaseIterable, Sendable {
         case .ack: ["op", "req", "thread_id", "cursor"]
         case .emit: ["op", "req", "thread_id", "user_id", "key", "events"]
         case .command: ["op", "req", "thread_id", "key", "name", "run_id", "as_of", "data"]
-        case .ping, .pong: ["op", "req"]
+        case .watch: ["op", "req", "q", "status", "agent", "limit"]
+        case .unwatch, .ping, .pong: ["op", "req"]
         }
     }
 

@@ -41,6 +41,13 @@ extension ServerMessage {
             self = .refreshed(try members.tag(), expiresAt: try members.timeIfPresent("expires_at"))
         case "expiring":
             self = .expiring(inMilliseconds: members.object["expires_in_ms"]?.integerValue ?? 0)
+        case "watching":
+            self = .watching(try members.tag())
+        case "threads":
+            self = .threads(try Self.threads(&members))
+        case "unwatched":
+            self = .unwatched(
+                try members.tag(), code: try members.wordIfPresent("code").map { ProtocolError.Code(rawValue: $0) })
         case "ping":
             self = .ping
         case "drain":
@@ -58,6 +65,20 @@ extension ServerMessage {
         default:
             self = .other(members.object)
         }
+    }
+
+    private static func threads(_ members: inout MemberReader) throws(WireError) -> ThreadListNews {
+        guard let threads = members.object["threads"]?.arrayValue else {
+            throw members.invalid("threads", "threads is a list")
+        }
+        var gone: [ThreadID] = []
+        for id in members.object["gone"]?.arrayValue ?? [] {
+            guard let thread = id.stringValue.flatMap({ try? ThreadID($0) }) else {
+                throw members.invalid("gone", "gone is a list of ids of threads")
+            }
+            gone.append(thread)
+        }
+        return ThreadListNews(threads: threads, gone: gone, next: members.object["next"]?.stringValue)
     }
 
     private static func snapshot(_ members: inout MemberReader) throws(WireError) -> ServerMessage {

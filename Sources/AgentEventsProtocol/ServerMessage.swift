@@ -26,6 +26,11 @@ package enum ServerMessage: Hashable, Sendable {
     case refreshed(RequestTag?, expiresAt: Timestamp?)
     /// - Parameter milliseconds: the time until the connection is closed, unless its token is replaced.
     case expiring(inMilliseconds: Int64)
+    /// The client watches a list of threads from now on; what it is comes next.
+    case watching(RequestTag?)
+    case threads(ThreadListNews)
+    /// - Parameter code: why the service does not tell of the list any longer; `nil` in the answer to a request.
+    case unwatched(RequestTag?, code: ProtocolError.Code? = nil)
     case ping
     /// - Parameter reconnectMilliseconds: how long the client may wait before it connects again.
     case drain(reconnectMilliseconds: Int64)
@@ -79,6 +84,17 @@ package enum ServerMessage: Hashable, Sendable {
                 "refreshed", tag, [("expires_at", expiresAt.map { .string($0.rfc3339) } ?? .null)])
         case .expiring(let milliseconds):
             return Self.encode("expiring", nil, [("expires_in_ms", .integer(milliseconds))])
+        case .watching(let tag):
+            return Self.encode("watching", tag, [])
+        case .threads(let news):
+            return Self.encode(
+                "threads", nil,
+                [
+                    ("threads", .array(news.threads)), ("gone", .array(news.gone.map(\.json))),
+                    ("next", news.next.map { .string($0) } ?? .null),
+                ])
+        case .unwatched(let tag, let code):
+            return Self.encode("unwatched", tag, [("code", code.map { .string($0.rawValue) })])
         case .ping:
             return Self.encode("ping", nil, [])
         case .drain(let milliseconds):

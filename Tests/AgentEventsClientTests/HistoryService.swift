@@ -96,7 +96,8 @@ final class HistoryService: Sendable {
                 + #""data":{"name":"n","value":"\#(padding)"}}"#
             return Array(text.utf8)
         case .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted, .refreshed,
-            .expiring, .ping, .drain, .pong, .error, .membersChanged, .other:
+            .expiring, .ping, .drain, .pong, .error, .membersChanged, .watching, .threads, .unwatched,
+            .other:
             return message.encoded()
         }
     }

@@ -228,7 +228,8 @@ struct ClientMessageTests {
         case .ack: #"{"op":"ack","req":4,"thread_id":"t","cursor":"1-1""#
         case .emit: #"{"op":"emit","req":4,"thread_id":"t","events":[{"type":"custom","data":{"name":"n","value":1}}]"#
         case .command: #"{"op":"command","req":4,"thread_id":"t","key":"k","name":"stop""#
-        case .ping, .pong: #"{"op":"\#(name.rawValue)","req":4"#
+        case .watch: #"{"op":"watch","req":4,"q":"a","status":"idle","agent":"guide","limit":1"#
+        case .unwatch, .ping, .pong: #"{"op":"\#(name.rawValue)","req":4"#
         }
     }
 

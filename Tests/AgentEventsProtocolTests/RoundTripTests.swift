@@ -31,6 +31,11 @@ struct RoundTripTests {
             ClientMessage(
                 tag: RequestTag(4), .emit(EmitRequest(thread: "t_7", user: "u_1", key: "k_1", drafts: drafts))),
             ClientMessage(.emit(EmitRequest(thread: "t_7", drafts: [drafts[0]]))),
+            ClientMessage(.watch(WatchRequest())),
+            ClientMessage(
+                tag: RequestTag("w"),
+                .watch(WatchRequest(text: "pars", status: "running", agent: "guide", limit: 100))),
+            ClientMessage(.unwatch), ClientMessage(tag: RequestTag(7), .unwatch),
             ClientMessage(.ping), ClientMessage(tag: RequestTag(5), .ping), ClientMessage(.pong),
         ] + commands.map { ClientMessage(tag: RequestTag(6), .command(CommandRequest(thread: "t_7", key: "k_1", $0))) }
 
@@ -68,6 +73,8 @@ struct RoundTripTests {
         case .emit: .emit
         case .command: .command
         case .refresh: .refresh
+        case .watch: .watch
+        case .unwatch: .unwatch
         case .ping: .ping
         case .pong: .pong
         }
@@ -152,7 +159,12 @@ struct RoundTripTests {
         .error(ProtocolError(.agentsBusy, "busy", isRetryable: true)), .error(whole),
         .unsubscribed(nil, "t_7", code: .threadForbidden),
         .refreshed(RequestTag(5), expiresAt: Timestamp(milliseconds: 1_000)), .refreshed(nil, expiresAt: nil),
-        .expiring(inMilliseconds: 30_000), .membersChanged("t_1"), .other(["op": "later", "x": nil]),
+        .expiring(inMilliseconds: 30_000), .membersChanged("t_1"),
+        .watching(nil), .watching(RequestTag(1)), .unwatched(RequestTag("a")),
+        .unwatched(nil, code: .threadsUnlisted),
+        .threads(ThreadListNews(threads: [], gone: [], next: nil)),
+        .threads(ThreadListNews(threads: [["thread_id": "t_1"]], gone: ["t_2", "a/b"], next: "1-t_1")),
+        .other(["op": "later", "x": nil]),
     ]
     private static let whole: ProtocolError = {
         var error = ProtocolError(
@@ -169,7 +181,7 @@ struct RoundTripTests {
 
     @Test func everyMessageOfTheServiceIsWrittenAndRead() {
         let kinds = Set(Self.replies.map(Self.kind))
-        #expect(kinds == Set(1...18))
+        #expect(kinds == Set(1...21))
     }
 
     private static func kind(_ message: ServerMessage) -> Int {
@@ -192,6 +204,9 @@ struct RoundTripTests {
         case .refreshed: 16
         case .expiring: 17
         case .membersChanged: 18
+        case .watching: 19
+        case .threads: 20
+        case .unwatched: 21
         }
     }
 

@@ -8,7 +8,6 @@
 import json
 import re
 import sys
-import urllib.parse
 
 from browser import draft, expect, head, main, settle
 
@@ -490,35 +489,45 @@ def sign_in(stage):
 
 
 def threads_list(stage):
-    """The list of a service that has one, found through, and older pages of it."""
+    """The list of the service as it changes: without a question of the page, found through, and older pages of it."""
+    for number in range(55):
+        begin(stage, f"t_many_{number:02}", ended())
     begin(stage, "t_listed", ended())
-    asked = []
-
-    def answer(route):
-        url = urllib.parse.urlsplit(route.request.url)
-        query = dict(urllib.parse.parse_qsl(url.query))
-        asked.append(query)
-        threads = [
-            {"thread_id": "t_listed", "title": "Where is the parser?", "updated_at": "2026-11-28T10:00:00.000Z", "head": "3-57", "status": "waiting", "agents": ["guide"], "runs": 4},
-            {"thread_id": "t_second", "updated_at": "2026-11-28T09:00:00.000Z", "status": "idle", "last_outcome": "failed", "agents": ["janitor"], "runs": 1},
-        ]
-        if "before" in query:
-            threads = [{"thread_id": "t_older", "status": "idle"}]
-        found = [each for each in threads if query.get("q", "").lower() in (each.get("title", "") + each["thread_id"]).lower() and query.get("status", each["status"]) == each["status"]]
-        route.fulfill(json={"threads": found, "next": None if "before" in query else "1795832400123-t_second"})
-
     page = stage.page()
-    page.route("**/v1/threads?*", answer)
-    page.reload()
-    page.wait_for_function("() => document.querySelectorAll('.thread').length === 2")
-    text = page.locator(".threads .list").inner_text()
-    expect("Where is the parser?" in text and "waiting" in text and "4 runs" in text, f"what the list says is not shown: {text!r}")
-    expect(page.locator(".thread .dot").nth(1).get_attribute("data-status") == "failed", "a thread whose last run failed looks like another one")
+    page.wait_for_function("() => inspector.listing.feed.isLive && document.querySelectorAll('.thread').length === 50")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/v1/threads?" in request.url else None)
+    first = "document.querySelector('.threads .thread').dataset.id"
+
+    def status(thread, found):
+        page.wait_for_function("([thread, found]) => document.querySelector(`.thread[data-id='${thread}'] .dot`)?.dataset.status === found", arg=[thread, found])
+
+    # What happens elsewhere comes by itself, and to the front.
+    begin(stage, "t_fresh", draft("approval_requested", {"approval_id": "a_1", "prompt": "May I?"}, "r_1"))
+    page.wait_for_function(f"() => {first} === 't_fresh'")
+    status("t_fresh", "waiting")
+    text = page.locator(".thread[data-id='t_fresh']").inner_text()
+    expect("Why?" in text and "waiting" in text and "1 run" in text, f"what the list says is not shown: {text!r}")
+    stage.emit("t_fresh", draft("agent_failed", {"error": {"code": "x", "message": "x"}}, "r_1"))
+    status("t_fresh", "failed")
+    begin(stage, "t_listed", run="r_2")
+    page.wait_for_function(f"() => {first} === 't_listed'")
+    expect(not asked, f"the page asks for its list again: {asked}")
+    expect(page.locator(".thread").count() == 50, "the list has another length than its page")
     page.get_by_text("Older").click()
-    page.wait_for_function("() => document.querySelectorAll('.thread').length === 3")
-    page.locator(".threads input[type=search]").fill("status:waiting parser")
+    page.wait_for_function("() => document.querySelectorAll('.thread').length >= 57")
+    # One that is pushed out of the newest page is an older one.
+    begin(stage, "t_late", ended())
+    page.wait_for_function("() => document.querySelectorAll('.thread').length >= 58 && document.querySelector('.threads .thread').dataset.id === 't_late'")
+    ids = page.evaluate("[...document.querySelectorAll('.threads .thread')].map(each => each.dataset.id)")
+    missing = {"t_late", "t_listed", "t_fresh", *(f"t_many_{number:02}" for number in range(55))} - set(ids)
+    expect(not missing and len(set(ids)) == len(ids), f"the list has lost {missing}, or has one twice")
+    page.locator(".threads input[type=search]").fill("status:running LISTED")
+    page.wait_for_function("() => document.querySelectorAll('.thread').length === 1 && inspector.listing.feed.isLive")
+    stage.emit("t_listed", ended("r_2"))
+    page.wait_for_function("() => document.querySelectorAll('.thread').length === 0")
+    page.locator(".threads input[type=search]").fill("listed")
     page.wait_for_function("() => document.querySelectorAll('.thread').length === 1")
-    expect(asked[-1].get("status") == "waiting" and asked[-1].get("q") == "parser", f"the service was asked {asked[-1]}")
     page.locator(".thread").click()
     page.wait_for_function("() => inspector.session?.id === 't_listed'")
 
@@ -559,7 +568,9 @@ BROKEN = [
     ("an order of its own", "otherwise than", broken("core/order.js", "      case 'agent_completed': return !run.isOpen;", "      case 'agent_completed': return true;"), order_as_service),
     ("what was lost is forgotten", "Timeout", broken("session.js", "if (this.history.length) this.previous = { history: this.history, reason };", ""), diverged),
     ("a history that is not read again", "Timeout", broken("session.js", "    this.clear();\n  }\n\n  /** The events that were seen", "  }\n\n  /** The events that were seen"), diverged),
-    ("a list that is never asked for", "Timeout", broken("app.js", "const page = this.hasNoList ? undefined : await", "const page = true ? undefined : await"), threads_list),
+    ("a list that is never asked for", "Timeout", broken("listing.js", "const page = this.#hasNoList ? undefined : await", "const page = true ? undefined : await"), threads_list),
+    ("a list that is asked for and not told", "Timeout", broken("thread-feed.js", "if (this.list) this.#changed(this.list.take(message));", ""), threads_list),
+    ("threads that are pushed out and lost", "Timeout", broken("listing.js", "if (this.#hasOlder && gone.length) this.#readPushedOut(list.next);", ""), threads_list),
     ("events that come twice after a restart", "the page has", broken("session.js", "if (this.history.indexOf(event.id) >= 0 && this.isLive) return;", "if (event.type === 'tool_completed') this.history.append({ ...event });"), restart),
 ]
 

@@ -119,6 +119,10 @@ SPOILT = [
     ("client-message.schema.json", "client/command.revoke.json", "", [
         ("data/tool", ABSENT), ("data/tool", ""), ("data/reason", "x"), ("data", None)]),
     ("client-message.schema.json", "client/refresh.json", "", [("token", ABSENT)]),
+    ("client-message.schema.json", "client/watch.json", "", [
+        ("q", 5), ("q", "x" * 201), ("status", "busy"), ("agent", ""), ("limit", 0), ("limit", 101), ("limit", None),
+        ("thread_id", "t_7"), ("before", "1-t_7")]),
+    ("client-message.schema.json", "client/unwatch.json", "", [("thread_id", "t_7")]),
     ("client-message.schema.json", "client/ping.json", "", [("time", 1)]),
     ("client-message.schema.json", "client/pong.json", "", [("time", 1)]),
     ("server-message.schema.json", "server/welcome.json", "", [
@@ -143,6 +147,11 @@ SPOILT = [
     ("server-message.schema.json", "server/accepted.several.json", "", [
         ("details/runs", ABSENT), ("details/run_id", "r_1"), ("details/runs/0/status", 1)]),
     ("server-message.schema.json", "server/refreshed.json", "", [("expires_at", ABSENT), ("expires_at", "")]),
+    ("server-message.schema.json", "server/watching.json", "", [("thread_id", "t_7")]),
+    ("server-message.schema.json", "server/threads.json", "", [
+        ("threads", ABSENT), ("gone", ABSENT), ("next", ABSENT), ("gone/0", ".."), ("next", ""), ("req", 1),
+        ("threads/0/status", "busy"), ("threads/0/head", ABSENT)]),
+    ("server-message.schema.json", "server/unwatched.json", "", [("thread_id", "t_7"), ("code", "")]),
     ("server-message.schema.json", "server/ping.json", "", [("req", 1)]),
     ("server-message.schema.json", "server/pong.json", "", [("time", 1)]),
     ("server-message.schema.json", "server/drain.json", "", [

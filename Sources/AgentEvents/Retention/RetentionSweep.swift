@@ -11,6 +11,8 @@ final class RetentionSweep: Sendable {
     private let wallClock: WallClock
     /// Is told of whom events were trimmed.
     private let storage: StorageUse?
+    /// Reads what is to be kept of events before they go.
+    private let willTrim: @Sendable () async -> Void
     private let state = Mutex(RetentionState())
 
     /// The outcome of a sweep that no error ended.
@@ -26,7 +28,8 @@ final class RetentionSweep: Sendable {
     init?(
         _ log: any EventLog,
         _ configuration: RuntimeConfiguration,
-        _ storage: StorageUse? = nil
+        _ storage: StorageUse? = nil,
+        willTrim: @escaping @Sendable () async -> Void = {}
     ) throws(AgentEventsError) {
         guard !configuration.retention.keepsEverything else { return nil }
         guard let trimmable = log as? any TrimmableLog else {
@@ -35,6 +38,7 @@ final class RetentionSweep: Sendable {
         }
         self.log = trimmable
         self.storage = storage
+        self.willTrim = willTrim
         store = log as? any StateStore
         policy = configuration.retention
         interval = configuration.retentionInterval
@@ -83,6 +87,7 @@ final class RetentionSweep: Sendable {
     /// - Returns: why a state could not be kept.
     private func trim(_ trims: [ThreadTrim]) async throws(EventLogError) -> EventLogError? {
         guard !trims.isEmpty else { return nil }
+        await willTrim()
         var damage: EventLogError?
         var dropped: [ThreadTrim] = []
         for trim in trims {

@@ -35,6 +35,7 @@ public final class AgentRuntime: Sendable {
     /// For each sink, in their order.
     private let sinkErasures: [SinkErasureState]
     private let retention: Mutex<RetentionSweep?>
+    private let readsBeforeTrimming = Mutex<@Sendable () async -> Void>({})
     private let erasure: ErasureSweep?
     private let storage: StorageUse?
     private let openedGeneration = Atomic<UInt64>(0)
@@ -125,7 +126,8 @@ public final class AgentRuntime: Sendable {
         } catch {
             throw AgentEventsError(error)
         }
-        let sweep = try RetentionSweep(log, configuration, storage)
+        let sweep = try RetentionSweep(
+            log, configuration, storage, willTrim: readsBeforeTrimming.withLock { $0 })
         retention.withLock { $0 = sweep }
         let opening: LogOpening
         do throws(EventLogError) {
@@ -284,6 +286,12 @@ public final class AgentRuntime: Sendable {
     /// of them gave is about to answer a question.
     package func checkApprovers(_ check: @escaping @Sendable (UserID, ThreadOwner) async -> Bool) {
         approvalRights.set(check)
+    }
+
+    /// Reads what somebody has to know of events before they are trimmed, which waits for it. Called before ``run()``; the
+    /// closure returns when its task is cancelled.
+    package func readBeforeTrimming(_ read: @escaping @Sendable () async -> Void) {
+        readsBeforeTrimming.withLock { $0 = read }
     }
 
     /// From now on runs for which nobody works here are left to the next process. An answer to one of them is logged with the

@@ -36,7 +36,8 @@ struct RequestExchange {
             case .ping:
                 try await connection.send(ClientMessage(.pong))
             case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted,
-                .refreshed, .expiring, .drain, .pong, .error, .membersChanged, .other:
+                .refreshed, .expiring, .drain, .pong, .error, .membersChanged, .watching, .threads, .unwatched,
+                .other:
                 continue
             }
         }

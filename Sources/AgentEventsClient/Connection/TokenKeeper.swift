@@ -35,7 +35,8 @@ final class TokenKeeper: Sendable {
         case .error(let error) where error.tag == Self.tag:
             machine.withLock { $0.failed(at: now) }
         case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted,
-            .refreshed, .ping, .drain, .pong, .error, .membersChanged, .other:
+            .refreshed, .ping, .drain, .pong, .error, .membersChanged, .watching, .threads, .unwatched,
+            .other:
             return
         }
         changes.signal()

@@ -213,7 +213,9 @@ package struct StreamStateMachine: Sendable {
             } else {
                 left(thread, &actions)
             }
-        case .snapshot, .snapshotPart, .emitted, .accepted, .refreshed, .expiring, .pong, .membersChanged, .other:
+        case .snapshot, .snapshotPart, .emitted, .accepted, .refreshed, .expiring, .pong, .membersChanged, .watching,
+            .threads, .unwatched,
+            .other:
             break
         }
         return actions

@@ -40,7 +40,7 @@ public final class AgentEventsHub: Sendable {
     private let gauges: HubGauges
     let services: SessionServices
     /// Keeps the list of threads; `nil` where there is none.
-    let directory: ThreadDirectory?
+    var directory: ThreadDirectory? { services.listing?.directory }
 
     /// - Parameters:
     ///   - runtime: makes and commits the events. The hub runs it; nobody else does.
@@ -115,18 +115,16 @@ public final class AgentEventsHub: Sendable {
             configuration: configuration, orphans: orphans)
         self.authenticator = MeasuredAuthenticator(
             services.authenticator, environment: runtime.environment, audit: configuration.audit, factory: metrics)
-        directory =
-            configuration.listsThreads
-            ? (runtime.log as? any ListingEventLog).map {
-                ThreadDirectory(log: $0, environment: runtime.environment, logger: logger)
-            } : nil
         gauges = HubGauges(log: runtime.log, readiness: readiness, dispatcher: dispatcher, factory: metrics)
         (authenticator as? any KeyedAuthenticator)?.observeKeys { [weak services] in
             services?.credentialsRevoked()
         }
         runtime.hub.add(services.delivery)
         runtime.hub.add(CommitMetrics(factory: metrics))
-        if let directory { runtime.hub.add(directory) }
+        if let directory {
+            runtime.hub.add(directory)
+            runtime.readBeforeTrimming { await directory.readAll() }
+        }
     }
 
     private static func defaultAuthorizer(for runtime: AgentRuntime) -> any Authorizer {
@@ -259,50 +257,13 @@ public final class AgentEventsHub: Sendable {
     /// Decides what principals may do.
     package var access: ThreadAccess { services.access }
 
-    /// What is read of a thread for a principal, who may read it also when it is there: whoever has lost the right meanwhile
-    /// gets nothing of it.
-    ///
-    /// - Parameter read: reads, as far as the record goes, nothing of what is hidden. Called again when rights have changed
-    ///   meanwhile.
-    /// - Throws: ``ProtocolError``: `thread.unknown` for one without events, and for one that may not be read; and what `read`
-    ///   throws.
+    /// See ``ThreadReading``.
     package func reading<Value>(
         _ thread: ThreadID,
         for principal: Principal,
         _ read: (ThreadRecord, _ hiddenUpTo: UInt64) async throws -> Value
     ) async throws -> Value {
-        while true {
-            let record: ThreadRecord?
-            do throws(EventLogError) {
-                record = try await runtime.log.thread(thread)
-            } catch {
-                throw ProtocolError(error, threadID: thread)
-            }
-            let readable = try await readable(record, thread, for: principal)
-            let value = try await read(readable.record, readable.answer.hiddenUpTo)
-            try access.checkRevocation(of: principal)
-            if access.stands(readable.answer) { return value }
-        }
-    }
-
-    /// The record as far as the principal may read, and the answer that allows it.
-    private func readable(
-        _ record: ThreadRecord?,
-        _ thread: ThreadID,
-        for principal: Principal
-    ) async throws(ProtocolError) -> (record: ThreadRecord, answer: RightsAnswer) {
-        let answer = try await access.checked(.read, of: thread, owner: record?.user, by: principal)
-        guard let record else { throw .unknown(thread) }
-        do throws(EventLogError) {
-            let visible = try await record.visible(hiddenUpTo: answer.hiddenUpTo) {
-                sequence async throws(EventLogError) in
-                let read = LogRead(.thread(thread, after: sequence - 1), maximumCount: 1)
-                return try await runtime.log.read(read).events.first?.id
-            }
-            return (visible, answer)
-        } catch {
-            throw ProtocolError(error, threadID: thread)
-        }
+        try await services.reading.reading(thread, for: principal, read)
     }
 
     /// The state of a thread that a principal may read, as far as it may.

@@ -6,8 +6,10 @@ extension ClientMessage.Operation {
     var limitKind: MessageLimitStateMachine.Kind {
         switch self {
         case .subscribe(let request): request.snapshot == .atStart ? .snapshot : .subscription
+        // A look at a list of threads costs about as much as a state.
+        case .watch: .snapshot
         case .emit, .command, .ping: .request
-        case .unsubscribe, .acknowledge, .refresh, .pong: .free
+        case .unsubscribe, .acknowledge, .refresh, .unwatch, .pong: .free
         }
     }
 
@@ -18,7 +20,7 @@ extension ClientMessage.Operation {
         case .unsubscribe(let thread), .acknowledge(let thread, _): thread
         case .emit(let request): request.thread
         case .command(let request): request.thread
-        case .refresh, .ping, .pong: nil
+        case .refresh, .watch, .unwatch, .ping, .pong: nil
         }
     }
 }

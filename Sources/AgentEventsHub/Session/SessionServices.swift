@@ -23,6 +23,11 @@ final class SessionServices: Sendable {
     let consumers: ConsumerAcknowledgements?
     /// The states of threads.
     let snapshots: ThreadSnapshots
+    let reading: ThreadReading
+    /// Lists threads; `nil` where there is no list.
+    let listing: ThreadListing?
+    /// Looks at lists for those who watch them. Few at a time: however many watch, the rest has room.
+    let listReaders: WorkerPool
     let metrics: StreamMetrics
     let limits: StreamLimits
     /// Decides what addresses and users may still do.
@@ -99,6 +104,17 @@ final class SessionServices: Sendable {
         emitters = WorkerPool(workerCount: 8)
         consumers = store.map { ConsumerAcknowledgements(store: $0, environment: environment, logger: logger) }
         snapshots = ThreadSnapshots(log: runtime.log, store: store, logger: logger)
+        let reading = ThreadReading(runtime: runtime, access: access)
+        self.reading = reading
+        let hasMembers = threadMembers != nil
+        listing =
+            configuration.listsThreads
+            ? (runtime.log as? any ListingEventLog).map {
+                ThreadListing(
+                    directory: ThreadDirectory(log: $0, environment: environment, logger: logger), reading: reading,
+                    hasMembers: hasMembers)
+            } : nil
+        listReaders = WorkerPool(workerCount: 2)
     }
 
     /// Logs the events of requests.
@@ -159,6 +175,7 @@ final class SessionServices: Sendable {
             pages.removeAll()
             try await delivery.endSubscriptions(to: thread)
             pages.removeAll()
+            listing?.directory.listsChanged()
         }
     }
 
@@ -207,6 +224,7 @@ final class SessionServices: Sendable {
             group.addTask { await self.readers.run() }
             group.addTask { await self.snapshotReaders.run() }
             group.addTask { await self.emitters.run() }
+            group.addTask { await self.listReaders.run() }
             group.addTask { await self.access.questions.run() }
             group.addTask { await self.threadMembers?.run() }
             group.addTask { await self.consumers?.run() }
@@ -218,6 +236,7 @@ final class SessionServices: Sendable {
         readers.finish()
         snapshotReaders.finish()
         emitters.finish()
+        listReaders.finish()
         access.questions.finish()
         access.revocations.finish()
         threadMembers?.finish()

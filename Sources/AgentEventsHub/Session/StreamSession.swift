@@ -59,6 +59,8 @@ public final class StreamSession {
         var malformed = MalformedMessageLimit()
         /// What comes after a refresh waits for it.
         var refreshes = RefreshStateMachine<ReceivedRequest>()
+        /// The list of threads that the client watches, or has watched.
+        var list: ThreadListFeed?
     }
 
     private final class Expiry {
@@ -159,6 +161,7 @@ public final class StreamSession {
         snapshots.removeAll()
         order.end()
         rareParts?.refreshes.end()
+        rareParts?.list?.end()
         expiry?.nextCheck?.cancel()
         expiry = nil
         parser.end()
@@ -293,6 +296,7 @@ public final class StreamSession {
         writeSnapshots()
         carryOutNext()
         readNext()
+        rareParts?.list?.becameWritable()
         output.flush()
     }
 
@@ -383,11 +387,44 @@ public final class StreamSession {
             receive(.emit, of: operation.thread, request)
         case .refresh(let token):
             refresh(token, request.message.tag)
+        case .watch(let operation):
+            do throws(ProtocolError) {
+                try watch(operation, request.message.tag)
+            } catch {
+                output.send(.error(error.answering(request.message.tag)))
+            }
+        case .unwatch:
+            if let list = rareParts?.list, !list.isEnded {
+                list.end()
+                output.send(.unwatched(request.message.tag))
+            } else {
+                let error = ProtocolError(.subscriptionUnknown, "this connection watches no list")
+                output.send(.error(error.answering(request.message.tag)))
+            }
         case .ping:
             output.send(.pong(request.message.tag))
         case .pong:
             break
         }
+    }
+
+    /// Follows a list of threads. It has nothing to do with the order of requests about threads.
+    private func watch(_ request: WatchRequest, _ tag: RequestTag?) throws(ProtocolError) {
+        guard output.takesSubscriptions else { throw .stopping() }
+        guard identity.principal.mayAnywhere(.read) else {
+            throw ProtocolError(.scopeMissing, "reading takes the scope read")
+        }
+        guard let listing = services.listing else { throw .threadsUnlisted }
+        guard rareParts?.list?.isEnded ?? true else {
+            throw ProtocolError(
+                .subscriptionExists, "this connection watches a list already: unwatch first to watch another one")
+        }
+        let list = ThreadListFeed(
+            try ThreadListRequest(request), listing, identity, services, output, on: loop.eventLoop,
+            settlesAccess: { [weak self] in self?.settleAccess() ?? false })
+        makeRareParts().list = list
+        output.send(.watching(tag))
+        list.begin()
     }
 
     /// Refuses a message that is one too many.
@@ -461,7 +498,7 @@ public final class StreamSession {
                 try emit(.emit(request), start.request)
             case .command(let request):
                 try emit(.command(request), start.request)
-            case .refresh, .ping, .pong:
+            case .refresh, .watch, .unwatch, .ping, .pong:
                 break
             }
         } catch {
@@ -532,6 +569,7 @@ public final class StreamSession {
             for subscription in subscriptions.all where changes.contains(where: { $0.concerns(subscription.thread) }) {
                 subscription.rightsChanged()
             }
+            rareParts?.list?.changed()
             askForClearances()
         case .over(let code):
             close(.notAuthenticated, reason: code.description)
@@ -605,6 +643,7 @@ public final class StreamSession {
             output.send(.refreshed(tag, expiresAt: identity.principal.expiresAt))
             for subscription in subscriptions.all { subscription.credentialsChanged() }
             for subscription in subscriptions.forbidden { forbid(subscription) }
+            rareParts?.list?.credentialsChanged()
         } catch {
             output.send(.error(error.answering(tag)))
             if error.code == .subjectChanged {

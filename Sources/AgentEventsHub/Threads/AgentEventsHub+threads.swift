@@ -28,14 +28,12 @@ extension AgentEventsHub {
     ///
     /// - Throws: ``ProtocolError``: `threads.unlisted` where there is no list; see ``ThreadListing``.
     package func threads(_ request: ThreadListRequest, for principal: Principal) async throws -> ThreadListPage {
-        guard let directory else {
-            throw ProtocolError(
-                .threadsUnlisted,
-                "this service has no list of threads: its log keeps none, or it was told to do without one")
-        }
-        let listing = ThreadListing(directory: directory, access: access, hasMembers: members != nil) {
-            try await self.reading($0, for: $1) { ($0, $1) }
-        }
+        guard let listing = services.listing else { throw ProtocolError.threadsUnlisted }
         return try await listing.page(request, for: principal)
     }
+}
+
+extension ProtocolError {
+    static let threadsUnlisted = ProtocolError(
+        .threadsUnlisted, "this service has no list of threads: its log keeps none, or it was told to do without one")
 }

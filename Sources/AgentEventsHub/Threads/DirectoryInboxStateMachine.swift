@@ -2,7 +2,11 @@ import AgentEvents
 
 /// Decides which part of the commits waits for the directory of threads, and up to which place of the log it has come.
 ///
-///     collecting ── too much waits, or others have written ──> lost ── take ──> (the log is read) ──> collecting
+///     dormant ── asked ──> lost ── take ──> (the log is read) ──> collecting ── too much waits, or others have written ──> lost
+///        ^                                                            │
+///        └───────────────── rest: nobody has asked for long ──────────┘
+///
+/// Nothing is collected for nobody: where no list was asked for, a commit costs one look at a flag.
 ///
 /// What is lost here is in the log. The directory begins to collect, and reads the log to its end after that: whatever was
 /// committed before is read, and whatever comes later is collected. Some of it comes both ways, which the number of an event
@@ -33,10 +37,34 @@ struct DirectoryInboxStateMachine {
         var place: UInt64?
     }
 
+    /// Whether nothing is collected, because nobody asks.
+    private(set) var isDormant: Bool
     private var batch = Batch()
     private var byteCount = 0
     private(set) var commitCount: UInt64 = 0
     private var end: (place: UInt64, commitCount: UInt64)?
+
+    init(isDormant: Bool = false) { self.isDormant = isDormant }
+
+    /// Whether something waits.
+    var hasEntries: Bool { batch.isLost || !batch.entries.isEmpty }
+
+    /// Somebody asks: from now on it is collected, and what was committed before is in the log.
+    mutating func asked() {
+        guard isDormant else { return }
+        isDormant = false
+        lose()
+    }
+
+    /// Nobody has asked for long.
+    mutating func rest() {
+        self = Self(isDormant: true, commitCount: commitCount)
+    }
+
+    private init(isDormant: Bool, commitCount: UInt64) {
+        self.isDormant = isDormant
+        self.commitCount = commitCount
+    }
 
     /// Whether an end of the log is wanted.
     var wantsEnd: Bool { end == nil }
@@ -45,6 +73,7 @@ struct DirectoryInboxStateMachine {
     ///
     /// - Returns: whether it is time to take what waits, though nobody asks for it.
     mutating func committed(_ entries: [LogEntry]) -> Bool {
+        guard !isDormant else { return false }
         commitCount += 1
         guard !batch.isLost else { return false }
         batch.passedCount += entries.count
@@ -59,6 +88,7 @@ struct DirectoryInboxStateMachine {
 
     /// Others have written into the log.
     mutating func advanced() {
+        guard !isDormant else { return }
         commitCount += 1
         lose()
     }

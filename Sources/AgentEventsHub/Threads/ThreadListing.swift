@@ -1,5 +1,5 @@
 package import AgentEvents
-import AgentEventsProtocol
+package import AgentEventsProtocol
 
 /// A question for the threads that a principal may read.
 package struct ThreadListRequest: Hashable, Sendable {
@@ -16,6 +16,43 @@ package struct ThreadListRequest: Hashable, Sendable {
     /// Only threads below it; `nil` for all.
     package var before: CardPlace?
     package var limit: Int
+
+    /// - Parameter place: where a member is, for errors: `$.`, or nothing.
+    package init(
+        text: String?,
+        status: String?,
+        agent: String?,
+        before: CardPlace? = nil,
+        limit: Int64?,
+        code: ProtocolError.Code,
+        path: String?
+    ) throws(ProtocolError) {
+        func invalid(_ member: String, _ message: String) -> ProtocolError {
+            ProtocolError(code, "\(member) is \(message)", path: path.map { $0 + member })
+        }
+        if let text, text.utf8.count > Self.maximumTextByteCount {
+            throw invalid("q", "a text of at most \(Self.maximumTextByteCount) bytes")
+        }
+        var known: ThreadStatus?
+        if let status {
+            known = ThreadStatus(rawValue: status)
+            guard known != nil else {
+                let names = ThreadStatus.allCases.map(\.rawValue).joined(separator: ", ")
+                throw invalid("status", "one of \(names), and not \(status)")
+            }
+        }
+        var name: AgentName?
+        if let agent {
+            name = try? AgentName(agent)
+            guard name != nil else { throw invalid("agent", "the name of an agent, and not \(agent)") }
+        }
+        let limit = limit ?? Int64(Self.limits.standard)
+        guard (1...Int64(Self.limits.maximum)).contains(limit) else {
+            throw invalid("limit", "a number from 1 to \(Self.limits.maximum)")
+        }
+        self.init(
+            text: text.flatMap { $0.isEmpty ? nil : $0 }, status: known, agent: name, before: before, limit: Int(limit))
+    }
 
     package init(
         text: String? = nil,
@@ -56,17 +93,19 @@ package struct ThreadListPage: Sendable {
 ///
 /// **Cost.** A page looks at 1000 cards at most, those of the reader alone, however many threads there are. Where few of them
 /// are what was searched for it ends before it is full.
-package struct ThreadListing: Sendable {
+struct ThreadListing: Sendable {
     /// The cards that one page looks at.
     static let maximumLookedCount = 1000
     private static let batchCount = 100
 
     let directory: ThreadDirectory
-    let access: ThreadAccess
+    let reading: ThreadReading
     /// Whether members of threads may read them.
     let hasMembers: Bool
-    /// Reads the record of a thread, as far as a principal may.
-    let reading: @Sendable (ThreadID, Principal) async throws -> (record: ThreadRecord, hiddenUpTo: UInt64)
+
+    private var access: ThreadAccess { reading.access }
+    /// The epoch of access: what was found in another one is not to be given.
+    var epoch: UInt64 { access.epoch }
 
     /// - Throws: ``ProtocolError``: `auth.scope_missing`, `threads.unlisted` for credentials with a prefix of too many threads,
     ///   `threads.behind`, `auth.unavailable`, or why the log cannot be read.
@@ -161,7 +200,7 @@ package struct ThreadListing: Sendable {
 
     private func read(_ thread: ThreadID, _ principal: Principal) async throws -> (ThreadRecord, UInt64)? {
         do {
-            return try await reading(thread, principal)
+            return try await reading.reading(thread, for: principal) { ($0, $1) }
         } catch let error as ProtocolError where error.code == .threadUnknown || error.code == .threadDeleted {
             return nil
         }
@@ -178,7 +217,8 @@ package struct ThreadListing: Sendable {
         if hiddenUpTo > 0 { visible.hide(upTo: hiddenUpTo) }
         // The log knows best whether a run is open.
         if record.openRuns.isEmpty { visible.openRuns = [:] }
-        guard hiddenUpTo == 0 || request.matches(visible) else { return nil }
+        // Also where nothing is hidden: its last run may have ended since the card was looked at.
+        guard request.matches(visible) else { return nil }
         return visible.json(head: record.head, isLimited: hiddenUpTo > 0, showsUser: showsUser(summary, principal))
     }
 

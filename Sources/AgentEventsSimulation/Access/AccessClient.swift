@@ -143,7 +143,8 @@ final class AccessClient {
             record("emitted", nil)
         case .expiring:
             record("expiring", nil)
-        case .welcome, .accepted, .ping, .drain, .pong, .membersChanged, .other:
+        case .welcome, .accepted, .ping, .drain, .pong, .membersChanged, .watching, .threads, .unwatched,
+            .other:
             break
         }
     }

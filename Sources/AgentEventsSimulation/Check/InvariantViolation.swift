@@ -34,6 +34,8 @@ package struct InvariantViolation: Error, Hashable, Sendable, CustomStringConver
         case queue = "messages are answered in their order"
         /// A request for approval has another answer than one, in time, of one who may; or something is done without a yes.
         case answers = "nothing is done without a yes"
+        /// A list of threads leaves one out, has one twice, or says of one what it never was.
+        case listed = "each thread is listed once, as it is"
         /// A slot for an agent is kept by nobody, or by a run that waits for people.
         case slots = "slots are given back"
         /// Something happened that the schedule did not let happen.

@@ -5,6 +5,8 @@ package enum Occurrence: Int, CaseIterable, Sendable {
     case emissionAcknowledged, emissionRepeated, lineFed, agentRefusedBusy, messageQueued, queuedRunStarted,
         runSuperseded, inputTaken, visited, stateRead, seenReplaying
     case producerWaitedForRoom, contextRebuilt
+    // Lists of threads.
+    case listed, listedWhileMoving, listedAtRest, cardsSaved
     // Commands of people.
     case commandDone, commandUnchanged, commandRepeated, commandRefused, customCommandTaken, customCommandRefused
     case messageCommanded, startCommanded, messageRefusedBusy, messageRefusedFull

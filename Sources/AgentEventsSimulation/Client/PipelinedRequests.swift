@@ -95,7 +95,8 @@ struct PipelinedRequests {
         case .error:
             isMine = number.map { $0 > Self.firstNumber } ?? false
         case .welcome, .snapshot, .snapshotPart, .accepted, .refreshed, .expiring, .ping, .drain, .pong,
-            .membersChanged, .other:
+            .membersChanged, .watching, .threads, .unwatched,
+            .other:
             isMine = false
         }
         return (isMine, nil)

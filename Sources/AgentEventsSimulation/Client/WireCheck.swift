@@ -32,7 +32,7 @@ struct WireCheck {
         case .unsubscribe(let about): thread = about
         case .emit(let request): thread = request.thread
         case .command(let request): thread = request.thread
-        case .acknowledge, .refresh, .ping, .pong: return
+        case .acknowledge, .refresh, .watch, .unwatch, .ping, .pong: return
         }
         guard let number = message.tag?.number else { return }
         if unanswered[thread] != nil { witness.count(.requestPipelined) }
@@ -70,6 +70,8 @@ struct WireCheck {
             break
         case .membersChanged:
             return InvariantViolation(.protocolKept, "a change of members that nobody has asked to be told of")
+        case .watching, .threads, .unwatched:
+            return InvariantViolation(.protocolKept, "a list that nobody watches")
         case .other:
             return InvariantViolation(.protocolKept, "a message with an op that there is not")
         }
@@ -117,7 +119,8 @@ struct WireCheck {
             }
             thread = about
         case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .refreshed, .expiring, .ping, .drain, .pong,
-            .membersChanged, .other:
+            .membersChanged, .watching, .threads, .unwatched,
+            .other:
             return nil
         }
         guard let number, unanswered[thread]?.first == number else {
@@ -155,11 +158,11 @@ extension ServerMessage {
         switch self {
         case .subscribed(let tag, _, _, _), .unsubscribed(let tag, _, _), .emitted(let tag, _, _),
             .accepted(let tag, _, _), .refreshed(let tag, _),
-            .pong(let tag):
+            .pong(let tag), .watching(let tag), .unwatched(let tag, _):
             tag?.number
         case .error(let error): error.tag?.number
-        case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .expiring, .ping, .drain,
-            .membersChanged, .other:
+        case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .expiring, .ping, .drain, .membersChanged,
+            .threads, .other:
             nil
         }
     }

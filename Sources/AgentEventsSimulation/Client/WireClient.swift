@@ -112,7 +112,7 @@ final class WireClient {
             request.merges = merges
             if takesSnapshots { request.snapshot = .onReset }
             message.operation = .subscribe(request)
-        case .unsubscribe, .emit, .command, .acknowledge, .refresh, .ping, .pong:
+        case .unsubscribe, .emit, .command, .acknowledge, .refresh, .watch, .unwatch, .ping, .pong:
             break
         }
         check.sent(message)
@@ -327,7 +327,9 @@ final class WireClient {
                 throw InvariantViolation(.requestsAnswered, "a command was answered that was not sent")
             }
             commander.answered(thread, request, answer)
-        case .snapshotPart, .refreshed, .expiring, .pong, .drain, .event, .membersChanged, .other:
+        case .snapshotPart, .refreshed, .expiring, .pong, .drain, .event, .membersChanged, .watching, .threads,
+            .unwatched,
+            .other:
             break
         }
     }

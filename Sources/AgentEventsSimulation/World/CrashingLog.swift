@@ -16,7 +16,9 @@ final class CrashingLog<Store: WorldStore>: EventLog, StateStore, TrimmableLog {
 
     func open() async throws(EventLogError) -> LogOpening {
         try await passThrough()
-        return try await store.open()
+        let opening = try await store.open()
+        gate.told.didOpen(store.witness)
+        return opening
     }
 
     func append(_ commit: LogCommit) async throws(EventLogError) {
@@ -122,6 +124,29 @@ extension CrashingLog: ContendedLog where Store: ContendedLog {
     func advancedThreads() async -> [AdvancedThread]? {
         guard case .proceed = await gate.pass() else { return nil }
         return await store.advancedThreads()
+    }
+}
+
+extension CrashingLog: ListingEventLog where Store: ListingEventLog {
+    func listing() async throws(EventLogError) -> ListingPosition {
+        try await passThrough()
+        return try await store.listing()
+    }
+
+    func cards(of threads: [ThreadID]) async throws(EventLogError) -> [ThreadCard] {
+        try await passThrough()
+        return try await store.cards(of: threads)
+    }
+
+    func saveCards(_ cards: [ThreadCard], through offset: UInt64) async throws(EventLogError) {
+        try await passThrough()
+        try await store.saveCards(cards, through: offset)
+        store.witness.count(.cardsSaved, cards.count)
+    }
+
+    func list(_ query: CardQuery) async throws(EventLogError) -> [ThreadCard] {
+        try await passThrough()
+        return try await store.list(query)
     }
 }
 

@@ -9,7 +9,7 @@ import Synchronization
 ///
 /// Nothing in it has a thread of its own: the log works on the thread of its caller, and what it does beside that waits in
 /// a queue for its turn.
-final class DiskStore: WorldStore {
+final class DiskStore: WorldStore, ListingEventLog {
     private struct State {
         var log: FileEventLog?
         var queue = ManualWorkQueue()
@@ -267,6 +267,22 @@ final class DiskStore: WorldStore {
     func expired(_ query: RetentionQuery) async throws(EventLogError) -> RetentionStep {
         try await log().expired(query)
     }
+
+    // MARK: Cards
+
+    func listing() async throws(EventLogError) -> ListingPosition { try await log().listing() }
+
+    func cards(of threads: [ThreadID]) async throws(EventLogError) -> [ThreadCard] {
+        try await log().cards(of: threads)
+    }
+
+    func saveCards(_ cards: [ThreadCard], through offset: UInt64) async throws(EventLogError) {
+        try await log().saveCards(cards, through: offset)
+        // What they tell of, no loss of power takes.
+        state.withLock { $0.account.becomeDurable() }
+    }
+
+    func list(_ query: CardQuery) async throws(EventLogError) -> [ThreadCard] { try await log().list(query) }
 
     // MARK: What goes wrong
 

@@ -2,10 +2,15 @@ import AgentEvents
 import Synchronization
 
 /// What a disk would keep, without a disk: the log in memory, what was committed in it, and the values beside it.
-final class DurableStore: WorldStore {
+final class DurableStore: WorldStore, ListingEventLog {
     private struct State {
         var base: InMemoryEventLog
         var commits: [LogCommit] = []
+        /// The number of them that nothing can take any longer, because cards tell of them.
+        var durableCount = 0
+        var cards: [ThreadID: ThreadCard] = [:]
+        /// The place in the log in memory up to which cards tell of it.
+        var savedPosition: UInt64 = 0
         var values: [StoredValue] = []
         var trims: [ThreadID: ThreadTrim] = [:]
         /// Of the last opening. It is durable whatever else is lost.
@@ -109,6 +114,30 @@ final class DurableStore: WorldStore {
         }
     }
 
+    // MARK: Cards
+
+    func listing() async throws(EventLogError) -> ListingPosition {
+        let listing = try await base.listing()
+        return state.withLock { state in
+            ListingPosition(
+                savedThrough: state.lostOffsets.told(state.savedPosition), end: state.lostOffsets.end(listing.end))
+        }
+    }
+
+    func cards(of threads: [ThreadID]) async throws(EventLogError) -> [ThreadCard] { try await base.cards(of: threads) }
+
+    func saveCards(_ cards: [ThreadCard], through offset: UInt64) async throws(EventLogError) {
+        let position = state.withLock { $0.lostOffsets.position(offset) }
+        try await base.saveCards(cards, through: position)
+        state.withLock { state in
+            state.durableCount = state.commits.count
+            for card in cards { state.cards[card.thread] = card }
+            state.savedPosition = max(state.savedPosition, position)
+        }
+    }
+
+    func list(_ query: CardQuery) async throws(EventLogError) -> [ThreadCard] { try await base.list(query) }
+
     // MARK: What goes wrong
 
     var waitingCount: Int { 0 }
@@ -143,7 +172,7 @@ final class DurableStore: WorldStore {
     /// - Returns: how many events were lost.
     private func lose(_ count: Int) async throws(EventLogError) -> Int {
         let (kept, lost, values, trims, generation) = state.withLock { state in
-            let lost = Array(state.commits.suffix(count))
+            let lost = Array(state.commits.suffix(min(count, state.commits.count - state.durableCount)))
             let end = state.commits.reduce(0) { $0 + $1.entries.count }
             state.commits.removeLast(lost.count)
             let kept = state.commits.reduce(0) { $0 + $1.entries.count }
@@ -156,6 +185,8 @@ final class DurableStore: WorldStore {
         for commit in kept { try await base.append(commit) }
         try await base.trim(Array(trims))
         for value in values { try await base.save([value]) }
+        let (cards, position) = state.withLock { (Array($0.cards.values), $0.savedPosition) }
+        try await base.saveCards(cards, through: position)
         base.close()
         state.withLock { state in
             state.base = base

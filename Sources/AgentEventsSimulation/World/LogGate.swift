@@ -31,6 +31,8 @@ final class LogGate: Sendable {
         var random: SimulationRandom
     }
 
+    /// What the process has been told of.
+    let told = ToldHeads()
     private let store: any WorldStore
     private let state: Mutex<State>
 

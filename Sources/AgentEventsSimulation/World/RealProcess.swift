@@ -126,6 +126,8 @@ final class RealProcess {
             configuration: Self.configuration(maximumRuns: max(1, size.threadCount / 2)),
             limits: Self.limits(watermark),
             metrics: ServiceMetrics(witness: world.witness), logger: logger, onUnresponsiveAgents: { _ in })
+        // After the list of threads, which is so never behind it.
+        runtime.hub.add(gate.told)
         parts = Parts(hub: hub, crew: crew, life: life)
         let parts = parts
         let task = Task(executorPreference: executor) { await parts.run() }
@@ -134,8 +136,6 @@ final class RealProcess {
 
     private static func configuration(maximumRuns: Int) -> HubConfiguration {
         var configuration = HubConfiguration()
-        // What is simulated writes to the disk by itself.
-        configuration.listsThreads = false
         configuration.maximumConcurrentRuns = maximumRuns
         configuration.maximumQueuedRuns = 3
         configuration.maximumQueuedRunsPerThread = 2

@@ -17,6 +17,7 @@ extension RealWorld {
         store.settle()
         var steps = 0
         var timers = 0
+        var hasListed = neighbour != nil
         while violation == nil, timers < 3000, steps < 3_000_000 {
             steps += 1
             if !isQuiet {
@@ -24,7 +25,14 @@ extension RealWorld {
                 continue
             }
             if let problem = process?.slotOfRestingRun { witness.fail(problem) }
-            guard let problem = restlessness else { return steps + checkRest() }
+            guard let problem = restlessness else {
+                guard !hasListed, let process else { return steps + checkRest() }
+                // Last of all somebody lists everything.
+                hasListed = true
+                let walk = ListWalk(of: owners[0].user, witness, process.gate.told, isLast: true, &random)
+                process.start { await walk.run($0) }
+                continue
+            }
             timers += 1
             _ = perform(Choice(.timer, value: UInt32(truncatingIfNeeded: random.next())))
             if timers == 3000 { witness.fail(problem) }
@@ -105,6 +113,9 @@ extension RealWorld {
     }
 
     private func checkRest() -> Int {
+        if neighbour == nil, witness.counts[.listedAtRest] == 0, violation == nil {
+            witness.fail(InvariantViolation(.liveness, "the list of threads has no answer"))
+        }
         for thread in witness.threads {
             if let violation = thread.unended { witness.fail(violation) }
         }

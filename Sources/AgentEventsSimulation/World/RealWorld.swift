@@ -389,6 +389,11 @@ final class RealWorld {
     /// Somebody asks for something past the streams.
     private func visit(_ thread: Int, _ random: inout SimulationRandom) -> Bool {
         guard let process, process.takesConnections else { return false }
+        if neighbour == nil, random.once(in: 4) {
+            let walk = ListWalk(of: owners[thread].user, witness, process.gate.told, &random)
+            process.start { await walk.run($0) }
+            return true
+        }
         if neighbour != nil, random.once(in: 2) {
             let visit = ContendedVisit(owners[thread], witness, process.crew, &random)
             process.start { await visit.run($0) }

@@ -68,6 +68,31 @@ struct DirectoryInboxStateMachineTests {
         #expect(machine.take().place == nil)
     }
 
+    /// Where nobody asks, nothing is kept, and the log is read when somebody does.
+    @Test func nothingIsCollectedForNobody() {
+        var machine = DirectoryInboxStateMachine(isDormant: true)
+        for _ in 0..<3 {
+            #expect(machine.committed((1...1000).map { Self.entry($0) }) == false)
+            machine.advanced()
+            #expect(machine.isDormant && !machine.hasEntries)
+            machine.asked()
+            #expect(!machine.isDormant && machine.hasEntries)
+            #expect(machine.take().isLost)
+            machine.beginReading()
+            _ = machine.committed([Self.entry(1)])
+            machine.asked()
+            #expect(machine.take().entries.count == 1, "who asks again loses nothing")
+            machine.found(end: 50)
+            let count = machine.commitCount
+            machine.rest()
+            #expect(machine.commitCount == count)
+        }
+        machine.asked()
+        machine.beginReading()
+        _ = machine.committed([Self.entry(1)])
+        #expect(machine.take().place == nil, "an end of before the rest is none")
+    }
+
     @Test func aPlaceIsForgottenWithWhatIsLost() {
         var machine = DirectoryInboxStateMachine()
         machine.found(end: 50)

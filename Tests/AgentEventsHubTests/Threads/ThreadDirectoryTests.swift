@@ -14,11 +14,12 @@ struct ThreadDirectoryTests {
 
     private static func withHub<Result: Sendable>(
         _ log: any EventLog,
+        configuration: RuntimeConfiguration = RuntimeConfiguration(),
         _ body: @Sendable (AgentEventsHub) async throws -> Result
     ) async throws -> Result {
         var logger = Logger(label: "test")
         logger.logLevel = .error
-        let hub = AgentEventsHub(runtime: AgentRuntime(log: log), logger: logger)
+        let hub = AgentEventsHub(runtime: AgentRuntime(log: log, configuration: configuration), logger: logger)
         return try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await hub.run() }
             try await hub.runtime.waitForStart()
@@ -72,6 +73,8 @@ struct ThreadDirectoryTests {
     @Test func aRestartContinuesWhereItWas() async throws {
         let log = InMemoryEventLog(generations: .counting)
         try await Self.withHub(log) { hub in
+            // From then on it is collected; what was saved tells of nothing.
+            #expect(try await Self.list(hub) == [:])
             try await Self.emit(3, in: "t_1", hub)
             #expect(try await Self.list(hub) == ["t_1": "1-3"])
             try await Self.emit(2, in: "t_2", hub)
@@ -112,6 +115,74 @@ struct ThreadDirectoryTests {
             let list = try await Self.list(hub)
             #expect(list.count == 20)
             #expect(Set(list.values) == ["1-100"])
+        }
+    }
+
+    /// A hub whose list nobody wants keeps none, also when it stops.
+    @Test func nothingIsDoneUntilSomebodyAsks() async throws {
+        let log = InMemoryEventLog(generations: .counting)
+        try await Self.withHub(log) { hub in try await Self.emit(1000, in: "t_1", hub) }
+        #expect(try await log.listing().savedThrough == 0)
+        #expect(try await log.cards(of: ["t_1"]).isEmpty)
+        log.close()
+        try await Self.withHub(log) { hub in
+            let list = try await Self.list(hub)
+            #expect(list == ["t_1": "1-1000"])
+        }
+        #expect(try await log.cards(of: ["t_1"]).count == 1)
+    }
+
+    private static func log(_ drafts: [EventDraft], _ hub: AgentEventsHub) async throws {
+        // From outside, so that the runs outlive the hub.
+        let backend = Principal(user: "u_1", scopes: [.emit, .open], actsAs: .everybody)
+        _ = try await hub.ingest.log(
+            EmitRequest(thread: "t_1", user: nil, drafts: drafts), as: backend, root: .document)
+    }
+
+    /// What has ended where nobody looked, and was trimmed, is not open for ever.
+    @Test func aRunWhoseEndWasTrimmedIsNotListed() async throws {
+        let log = InMemoryEventLog(generations: .counting)
+        try await Self.withHub(log) { hub in
+            try await Self.log(
+                [
+                    EventDraft(runID: "r_1", agent: "guide", .agentStarted(AgentStarted())),
+                    EventDraft(
+                        runID: "r_1", .approvalRequested(ApprovalRequested(approvalID: "a_1", prompt: "May I?"))),
+                ], hub)
+            let page = try await hub.threads(ThreadListRequest(status: .waiting), for: Self.principal)
+            #expect(page.threads.count == 1)
+        }
+        log.close()
+        try await Self.withHub(log) { hub in
+            try await Self.log(
+                [
+                    EventDraft(runID: "r_1", .agentCancelled(AgentCancelled(durationMilliseconds: 1))),
+                    EventDraft(runID: "r_2", agent: "guide", .agentStarted(AgentStarted())),
+                ], hub)
+            let record = try #require(try await log.thread("t_1"))
+            let start = try #require(record.openRuns.first?.sequence)
+            #expect(record.openRuns.map(\.run) == ["r_2"])
+            try await log.trim([ThreadTrim(thread: "t_1", firstKept: start)])
+            let page = try await hub.threads(ThreadListRequest(), for: Self.principal)
+            #expect(page.threads.first?["status"] == "running")
+        }
+    }
+
+    /// What nobody has asked for yet is read before it goes.
+    @Test func whatIsTrimmedWasReadBefore() async throws {
+        let log = InMemoryEventLog(generations: .counting)
+        var configuration = RuntimeConfiguration()
+        configuration.retention.maximumEventsPerThread = 1
+        configuration.retentionInterval = .milliseconds(1)
+        try await Self.withHub(log, configuration: configuration) { hub in
+            let context = try await hub.runtime.context(user: "u_1", thread: "t_1")
+            let message = UserMessage(messageID: "m_1", userID: "u_1", text: "Where is the parser?")
+            _ = try await context.emit([EventDraft(.userMessage(message))])
+            try await Self.emit(20, in: "t_1", hub)
+            while try await log.thread("t_1")?.oldest.sequence ?? 0 < 20 { await Task.yield() }
+            let page = try await hub.threads(ThreadListRequest(), for: Self.principal)
+            #expect(page.threads.first?["title"] == "Where is the parser?")
+            #expect(page.threads.first?["head"] == "1-21")
         }
     }
 

@@ -250,7 +250,8 @@ struct RightsMatrixTests {
         func message(_ members: String) -> String { #"{"op":"\#(op)","req":1,"thread_id":"\#(thread)"\#(members)}"# }
         let subscribe = #"{"op":"subscribe","req":0,"thread_id":"\#(thread)","after":"start"}"#
         switch op {
-        case .auth, .refresh, .ping, .pong: return []
+        // About no thread; see below.
+        case .auth, .refresh, .watch, .unwatch, .ping, .pong: return []
         case .subscribe:
             let starts = [
                 "", #","after":"start""#, #","after":"1-1""#, #","after":"1-9""#, #","after":"9-1""#,
@@ -302,6 +303,32 @@ struct RightsMatrixTests {
             try await socket.send(#"{"op":"ping","req":9}"#)
             _ = try await socket.messages(until: "pong")
             return texts
+        }
+    }
+
+    /// Whoever may read anything at all watches a list, and it has what they may read.
+    @Test(arguments: Guest.allCases)
+    func aListIsWatchedByThoseWhoMayRead(_ guest: Guest) async throws {
+        guard let principal = guest.principal else { return }
+        try await Self.with { (service: RunningService) async throws in
+            try await service.withWebSocket(headers: guest.headers) { socket in
+                try await socket.send(together: [
+                    #"{"op":"watch","req":1}"#, #"{"op":"unwatch","req":2}"#, #"{"op":"watch","req":3}"#,
+                ])
+                guard principal.mayAnywhere(.read) else {
+                    for request in [1, 2, 3] {
+                        let refusal = try await socket.messages(until: "error").message
+                        #expect(refusal["req"]?.integerValue == Int64(request))
+                        let code = request == 2 ? "subscription.unknown" : "auth.scope_missing"
+                        #expect(refusal["code"]?.stringValue == code, "\(guest)")
+                    }
+                    return
+                }
+                let news = try await socket.messages(until: "threads").message
+                let threads = (news["threads"]?.arrayValue ?? []).compactMap { $0["thread_id"]?.stringValue }
+                let mayRead = Self.expected(.use(.read), guest, of: Guest.thread) == .allowed
+                #expect(threads.contains("aaa-1") == mayRead, "\(guest): \(news)")
+            }
         }
     }
 

@@ -3,6 +3,7 @@ import { readLink, resolve, sentence, writeLink } from './core/link.js';
 import { Clock, ZONES } from './core/time.js';
 import { copy } from './dom.js';
 import { listen } from './keys.js';
+import { Listing } from './listing.js';
 import { Moves } from './moves.js';
 import { faultsInWords, recordings } from './recordings.js';
 import { Service } from './service.js';
@@ -17,8 +18,7 @@ export class App extends Moves {
   service = new Service();
   files = new Map();
   recent = new Map();
-  threads = [];
-  isListed = false;
+  listing = new Listing(this);
   ui = {
     view: { from: 0, to: 1 }, cursor: undefined, selected: undefined, range: undefined, compress: false,
       fold: remembered('fold', true),
@@ -191,7 +191,7 @@ export class App extends Moves {
       if (isNew) this.changed();
       else this.changedSoon();
     });
-    this.#loadThreads();
+    this.listing.load();
   }
 
   #setSession(session) {
@@ -249,44 +249,11 @@ export class App extends Moves {
     if (text) this.banner = { kind: 'failed', text, action: ['All faults', () => this.set({ lower: 'proof', pane: 'lower' })] };
   }
 
-  async #loadThreads() {
-    const remembers = () => remembered('opened', []).filter(id => id.includes(this.ui.find)).map(id => ({ thread_id: id }));
-    try {
-      const page = this.hasNoList ? undefined : await this.service.threads({ q: this.ui.find });
-      this.hasNoList = !page;
-      this.isListed = Boolean(page);
-      const newest = page?.threads ?? remembers();
-      const isNewest = thread => newest.some(each => each.thread_id === thread.thread_id);
-      this.threads = this.hasOlder ? [...newest, ...this.threads.filter(thread => !isNewest(thread))] : newest;
-      if (!this.hasOlder) this.moreThreads = page?.next ?? undefined;
-      this.isOffline = false;
-    } catch (error) {
-      this.isOffline = error.status === undefined;
-      this.needsToken = error.status === 401;
-      if (error.status !== 503) this.threads = remembers(); // While the service reads its log, the list stays.
-    }
-    this.changed();
-  }
-
-  async loadMoreThreads() {
-    const page = await this.service.threads({ q: this.ui.find, before: this.moreThreads });
-    this.hasOlder = true;
-    this.threads = [...this.threads, ...page?.threads ?? []];
-    this.moreThreads = page?.next;
-    this.changed();
-  }
-
-  findThreads(text) {
-    this.hasOlder = false;
-    this.set({ find: text.trim() });
-    this.#loadThreads();
-  }
-
   signIn(token) {
     this.service.token = token;
     this.needsToken = false;
     const { session } = this;
-    this.#loadThreads();
+    this.listing.load();
     if (session && !session.file) this.#enter(session.id);
   }
 
@@ -294,7 +261,7 @@ export class App extends Moves {
   #refresh() {
     const ask = async () => {
       if (document.visibilityState !== 'visible') return;
-      await this.#loadThreads();
+      if (!this.listing.feed.isLive) await this.listing.load();
       const { session } = this;
       if (!session?.isLive || session.error || this.isOffline) return;
       try {

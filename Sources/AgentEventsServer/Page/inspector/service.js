@@ -1,4 +1,5 @@
 /** The service that the page comes from: its threads over HTTP, and one connection for the thread that is shown. */
+import { question } from './core/thread-list.js';
 import { AgentEvents, parse } from './client.js';
 
 export class Refusal extends Error {
@@ -40,6 +41,8 @@ export class Service extends EventTarget {
     this.#connect();
   }
 
+  get token() { return this.#token; }
+
   get now() { return Date.now() + this.offset; }
 
   /** An event that has just happened: the clock of the service is not behind it. */
@@ -64,16 +67,11 @@ export class Service extends EventTarget {
 
   /** The threads that one may see; undefined where the service has no list of them. */
   async threads({ q = '', before } = {}) {
-    const query = new URLSearchParams({ limit: '50', ...(before && { before }) });
-    const words = q.replace(/\b(status|agent):(\S+)/g, (found, name, value) => {
-      query.set(name, value);
-      return '';
-    }).trim();
-    if (words) query.set('q', words);
+    const query = new URLSearchParams({ limit: '50', ...(before && { before }), ...question(q) });
     try {
       return await this.request(`/v1/threads?${query}`);
     } catch (error) {
-      if ([404, 405, 501].includes(error.status)) return undefined;
+      if ([404, 405, 501].includes(error.status) || error.code === 'threads.unlisted') return undefined;
       throw error;
     }
   }

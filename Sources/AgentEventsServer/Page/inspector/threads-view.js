@@ -9,16 +9,16 @@ export class ThreadsView {
     this.input = h('input.field', {
       type: 'search', placeholder: 'Find or open a thread', 'aria-label': 'Find or open a thread', spellcheck: 'false',
         autocomplete: 'off',
-      onInput: () => app.findThreads(this.input.value),
+      onInput: () => app.listing.find(this.input.value),
       onKeydown: event => {
         event.stopPropagation();
         const id = this.input.value.trim();
         if (event.code === 'Enter' && id) {
           // Without a list of the service, what is typed is an id.
-          const found = app.isListed ? app.threads : [];
+          const found = app.listing.isListed ? app.listing.threads : [];
           app.open(found.length === 1 ? found[0].thread_id : id);
           this.input.value = '';
-          app.findThreads('');
+          app.listing.find('');
         }
         if (event.code === 'Escape') this.input.blur();
       },
@@ -48,11 +48,11 @@ export class ThreadsView {
     const status = words[service.status] ?? service.status;
     if (this.status.textContent !== status) this.status.textContent = status;
     put(this.dot, 'data-status', { connected: 'running', reconnecting: 'waiting', refused: 'failed' }[service.status]);
-    const threads = app.threads;
+    const threads = app.listing.threads;
     const current = app.session;
     const files = [...app.files.values()];
     const stamp = JSON.stringify([threads, current?.id, current?.file, current?.status, current?.events.length,
-      files.map(each => [each.file, each.id]), ui.find, app.isListed],
+      files.map(each => [each.file, each.id]), ui.find, app.listing.isListed],
       (key, value) => (typeof value === 'bigint' ? `${value}` : value));
     if (stamp === this.#stamp) return;
     this.#stamp = stamp;
@@ -61,12 +61,12 @@ export class ThreadsView {
       ...(files.length ? [h('h3', {}, 'Files'), ...files.map(session => this.#thread({ thread_id: session.id,
         status: session.status, about: `${reveal(session.file)} · ${session.events.length.toLocaleString('en')} events` },
         session === current, () => app.show(session)))] : []),
-      h('h3', {}, app.isListed ? 'Threads' : 'Opened here'),
+      h('h3', {}, app.listing.isListed ? 'Threads' : 'Opened here'),
       ...threads.map(thread => this.#thread(this.#about(thread), !current?.file && current?.id === thread.thread_id,
         () => app.open(thread.thread_id))),
       ...(threads.length ? [] : [h('p.dim.small', { style: { padding: '4px 8px' } },
         ui.find ? 'None fits; Enter opens the thread of this id.' : 'None yet.')]),
-      app.moreThreads ? h('button.quiet', { onClick: () => app.loadMoreThreads() }, 'Older') : '');
+      app.listing.next ? h('button.quiet', { onClick: () => app.listing.more() }, 'Older') : '');
     if (hasFocus) [...this.list.querySelectorAll('.thread')].find(each => each.dataset.id === hasFocus)?.focus();
   }
 

@@ -1,0 +1,86 @@
+/** The threads beside what is shown: those that the service lists, as they are now, or those that were opened here. */
+import { inOrder, question } from './core/thread-list.js';
+import { remembered } from './settings.js';
+import { ThreadFeed } from './thread-feed.js';
+
+export class Listing {
+  threads = [];
+  /** Whether the service lists them. */
+  isListed = false;
+  /** Where older ones begin; undefined when there are none. */
+  next;
+  feed = new ThreadFeed(gone => this.#changed(gone));
+  #hasOlder = false;
+  #hasNoList = false;
+
+  constructor(app) { this.app = app; }
+
+  get #find() { return this.app.ui.find; }
+
+  /** The first page, at once; from then on the service tells what becomes of it. */
+  async load() {
+    const { app } = this;
+    const find = this.#find;
+    const remembers = () => remembered('opened', []).filter(id => id.includes(find)).map(id => ({ thread_id: id }));
+    try {
+      const page = this.#hasNoList ? undefined : await app.service.threads({ q: find });
+      if (find !== this.#find) return;
+      this.#hasNoList = !page;
+      this.isListed = Boolean(page);
+      this.#show(page?.threads ?? remembers(), page?.next ?? undefined);
+      app.isOffline = false;
+      if (page) this.feed.watch(question(find), app.service.token);
+    } catch (error) {
+      app.isOffline = error.status === undefined;
+      app.needsToken = error.status === 401;
+      if (error.status !== 503) this.threads = remembers(); // While the service reads its log, the list stays.
+    }
+    app.changed();
+  }
+
+  /** Older pages stay as they were read, below the newest. */
+  #show(newest, next, gone = []) {
+    const isNewest = new Set(newest.map(thread => thread.thread_id));
+    const older = this.#hasOlder ? this.threads.filter(({ thread_id: id }) => !isNewest.has(id) && !gone.includes(id)) : [];
+    this.threads = older.length ? inOrder([...newest, ...older]) : newest;
+    if (!this.#hasOlder) this.next = next;
+  }
+
+  #changed(gone) {
+    const { list } = this.feed;
+    if (list) {
+      this.#show(list.threads, list.next, gone);
+      // Those that others have pushed out of the list are older ones now; those that were deleted are not.
+      if (this.#hasOlder && gone.length) this.#readPushedOut(list.next);
+    }
+    this.app.changedSoon();
+  }
+
+  async #readPushedOut(before) {
+    const find = this.#find;
+    const page = before && await this.app.service.threads({ q: find, before }).catch(() => undefined);
+    if (!page || find !== this.#find || !this.#hasOlder) return;
+    this.#append(page.threads);
+  }
+
+  #append(threads) {
+    const isThere = new Set(this.threads.map(thread => thread.thread_id));
+    this.threads = inOrder([...this.threads, ...threads.filter(({ thread_id: id }) => !isThere.has(id))]);
+    this.app.changedSoon();
+  }
+
+  async more() {
+    const find = this.#find;
+    const page = await this.app.service.threads({ q: find, before: this.next });
+    if (find !== this.#find) return;
+    this.#hasOlder = true;
+    this.next = page?.next ?? undefined;
+    this.#append(page?.threads ?? []);
+  }
+
+  find(text) {
+    this.#hasOlder = false;
+    this.app.set({ find: text.trim() });
+    this.load();
+  }
+}
