@@ -18,9 +18,8 @@ import sys
 import time
 import urllib.parse
 
-from drafts import draft
 from open_stream import Lost, Stream
-from plain_stream import message_frame
+from plain_stream import UPGRADE, message_frame
 from self_test import check_broken
 from service import ANSWER_SECONDS, DataFolder, Service, add_binary_option
 from thread_reader import Fault
@@ -102,6 +101,10 @@ def emit(service, thread, *events):
         raise Fault(f"the events were refused: {answer}")
 
 
+def note(value):
+    return {"type": "custom", "data": {"name": "n", "value": value}}
+
+
 def started(run, text):
     return {"type": "agent_started", "run_id": run, "agent": "guide", "data": {"input": text}}
 
@@ -117,10 +120,20 @@ def page_of(service, asked):
     return answer.json()
 
 
-async def watch(service, asked, buffer=None):
-    stream = await Stream.open(service.port)
-    if buffer:
-        stream.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+async def open_small(port):
+    """A connection whose kernel keeps little for it."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    connection.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+    stream = Stream(connection)
+    await stream.send(UPGRADE)
+    await stream.expect("welcome")
+    return stream
+
+
+async def watch(service, asked, is_small=False):
+    stream = await (open_small(service.port) if is_small else Stream.open(service.port))
     await stream.send(message_frame(op="watch", req=1, **asked))
     return stream, Watched(asked.get("limit", 50))
 
@@ -150,7 +163,7 @@ async def check_growing(service):
     running, only = await watch(service, {"status": "running", "agent": "guide"})
     for turn in range(3):
         for number in range(12):
-            emit(service, f"t_{number}", started(f"r_{turn}", f"Question {number}"), draft(turn))
+            emit(service, f"t_{number}", started(f"r_{turn}", f"Question {number}"), note(turn))
         await take_until_same(service, stream, watched, asked)
         await take_until_same(service, running, only, {"status": "running", "agent": "guide"})
         if len(only.threads) != 12:
@@ -172,16 +185,23 @@ async def check_growing(service):
     running.close()
 
 
-async def check_slow(service, turns):
+# What the service keeps for a connection, and the kernels of both ends.
+MOST_BYTES = 1 << 20
+
+
+async def check_slow(service, seconds):
     """A client that reads nothing costs its page: it gets the newest of each thread, and not each change."""
     asked = {"limit": 100, "q": "s_"}
-    stream, watched = await watch(service, asked, buffer=4096)
-    title = "x" * 110
+    stream, watched = await watch(service, asked, is_small=True)
+    # Of four bytes each: the largest title that there is.
+    title = "\U0001F600" * 119
     for number in range(100):
         emit(service, f"s_{number}", {"type": "user_message", "data": {"message_id": "m_1", "user_id": "local", "text": title}})
-    for turn in range(turns):
+    turns, start = 0, time.monotonic()
+    while time.monotonic() < start + seconds:
         for number in range(100):
-            emit(service, f"s_{number}", draft(turn))
+            emit(service, f"s_{number}", note(turns))
+        turns += 1
     byte_count = 0
     # What has come meanwhile, and then the newest.
     while True:
@@ -194,7 +214,10 @@ async def check_slow(service, turns):
     told = sum(int(card["head"].split("-")[1]) for card in watched.threads.values())
     if told != 100 * (turns + 1):
         raise Fault(f"the newest cards tell of {told} events")
-    return watched.message_count, byte_count
+    # Four lists in a second would be more than that.
+    if byte_count > MOST_BYTES:
+        raise Fault(f"{byte_count} bytes came to a client that read nothing")
+    return turns, watched.message_count, byte_count
 
 
 async def check_restart(binary, folder):
@@ -202,10 +225,10 @@ async def check_restart(binary, folder):
     with Service(binary, folder) as service:
         stream, watched = await watch(service, asked)
         for number in range(30):
-            emit(service, f"k_{number}", started("r_1", "Go"), draft(number))
+            emit(service, f"k_{number}", started("r_1", "Go"), note(number))
         await take_until_same(service, stream, watched, asked)
         for number in range(0, 30, 2):
-            emit(service, f"k_{number}", draft(number))
+            emit(service, f"k_{number}", note(number))
         service.kill()
         try:
             while True:
@@ -226,8 +249,8 @@ async def check(binary):
     with Service(binary, None) as service:
         await check_growing(service)
         print("what a client is told of a list is what the service lists")
-        messages, byte_count = await check_slow(service, 10)
-        print(f"a client that read nothing for 1100 changes got {messages} messages, {byte_count // 1024} KiB")
+        turns, messages, byte_count = await check_slow(service, 10)
+        print(f"a client that read nothing for {turns} changes of 100 threads got {messages} messages, {byte_count // 1024} KiB")
     with DataFolder() as folder:
         await check_restart(binary, folder)
     print("and so it is after a kill -9")
