@@ -21,6 +21,7 @@ final class WireClient {
     private var followings: [Following]
     private var isForgetful = false
     private var pipelined: PipelinedRequests?
+    private var watched: WatchedThreads?
     private let foreignThread: Int?
     private let merges: Bool
     private let takesSnapshots: Bool
@@ -54,6 +55,9 @@ final class WireClient {
         merges = random.once(in: 2)
         takesSnapshots = random.once(in: 4)
         check = WireCheck(witness: world.witness)
+        if world.neighbour == nil, random.once(in: 3) {
+            watched = WatchedThreads(user: user, limit: 1 + random.below(3), witness: world.witness)
+        }
     }
 
     // MARK: The connection
@@ -63,7 +67,7 @@ final class WireClient {
     var mayEmit: Bool { isWelcomed && !isStalled && transport?.wire.isEnded == false }
 
     /// Whether there is something that it has to send.
-    var hasToSend: Bool { mayEmit && followings.contains(.none) }
+    var hasToSend: Bool { mayEmit && (followings.contains(.none) || watched?.hasToAsk == true) }
 
     func connected(_ transport: SimulatedTransport.Handle) {
         self.transport = transport
@@ -87,6 +91,7 @@ final class WireClient {
         isWelcomed = false
         isStalled = false
         hasAskedForForeign = false
+        watched?.connectionLost()
         followings = readers.map { _ in .none }
         check = WireCheck(witness: world.witness)
         for (number, thread) in emissions.sorted(by: { $0.key < $1.key }) { world.producers[thread].lost(number) }
@@ -137,6 +142,11 @@ final class WireClient {
     /// - Returns: whether there was anything.
     func send(_ random: inout SimulationRandom) -> Bool {
         guard mayEmit else { return false }
+        if watched?.hasToAsk == true {
+            let number = nextNumber()
+            if let question = watched?.ask(number) { send(number, question) }
+            return true
+        }
         if let index = followings.firstIndex(of: .none) {
             subscribe(index)
             return true
@@ -281,6 +291,7 @@ final class WireClient {
             if let violation { throw violation }
             if isMine { return }
         }
+        if try watched?.received(message) == true { return }
         switch message {
         case .welcome:
             isWelcomed = true
@@ -390,7 +401,7 @@ final class WireClient {
                 return InvariantViolation(violation.rule, "client \(number): \(violation.message)")
             }
         }
-        return nil
+        return watched?.missing
     }
 }
 

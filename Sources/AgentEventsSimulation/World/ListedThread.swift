@@ -91,8 +91,8 @@ extension SimulatedThread {
                 "\(owner.thread) is listed \(text), from \(first) to \(head): "
                     + String(decoding: json.encoded(), as: UTF8.self))
         }
-        guard let text = json["head"]?.stringValue, let cursor = Cursor(text), event(cursor.sequence)?.id == cursor,
-            cursor.sequence >= first
+        guard let text = json["head"]?.stringValue, let cursor = Cursor(text), cursor.sequence >= first,
+            event(cursor.sequence)?.id == cursor || lost.contains(cursor)
         else { return violation("with a head that it has not had since") }
         var moment = ListedThread()
         for event in events.prefix(Int(first)) { moment.receive(event) }
@@ -106,6 +106,30 @@ extension SimulatedThread {
         }
         if !isStatus { return violation("with a status that it has not had since") }
         return isCard ? nil : violation("as it has not been since, and is now \(moment.words)")
+    }
+
+    /// The place of the thread in a list; `nil` when it is in none.
+    var listedPlace: CardPlace? {
+        listedNow.updatedAt.map { CardPlace(activity: $0, thread: owner.thread) }
+    }
+
+    private var listedNow: ListedThread {
+        var moment = ListedThread()
+        for event in events { moment.receive(event) }
+        return moment
+    }
+
+    /// What is wrong with a card that somebody has of the thread, when nothing happens any longer.
+    func difference(fromListedAtRest json: JSONValue) -> InvariantViolation? {
+        let moment = listedNow
+        guard
+            moment.status != json["status"]?.stringValue
+                || !moment.isListed(as: json, isTrimmed: firstKept > 1 || !lost.isEmpty)
+        else { return nil }
+        return InvariantViolation(
+            .listed,
+            "\(owner.thread) is \(moment.words) in the end, and listed as "
+                + String(decoding: json.encoded(), as: UTF8.self))
     }
 
     /// Whether a list that was asked for when the thread had its first events only has to have it somewhere: it has not moved
