@@ -81,11 +81,16 @@ struct ListWatchers {
         for prefix in prefixes where owner.thread.rawValue.utf8.starts(with: prefix.utf8) {
             names.formUnion(lists[.prefix(prefix)] ?? [])
         }
-        return names.compactMap { told($0) }
+        return tell(names)
     }
 
     /// Anything may have changed.
-    mutating func allChanged() -> [@Sendable () -> Void] { watchers.keys.compactMap { told($0) } }
+    mutating func allChanged() -> [@Sendable () -> Void] { tell(watchers.keys) }
+
+    /// In the order in which they came, so that the same is always followed by the same.
+    private mutating func tell(_ names: some Sequence<Name>) -> [@Sendable () -> Void] {
+        names.sorted { $0.number < $1.number }.compactMap { told($0) }
+    }
 
     private mutating func told(_ name: Name) -> (@Sendable () -> Void)? {
         guard let watcher = watchers[name] else { return nil }

@@ -62,8 +62,9 @@ final class ThreadDirectory: CommitObserver {
         var eventCount = 0
         /// The events since a list was asked for.
         var unaskedCount = 0
-        /// The threads whose cards have changed since those who watch were told, with their users.
-        var news: [ThreadID: UserID] = [:]
+        /// The threads whose cards have changed since those who watch were told, in the order in which they did.
+        var news: [ThreadOwner] = []
+        var threadsWithNews: Set<ThreadID> = []
         var hasBegun = false
         var mustRead = true
     }
@@ -164,13 +165,13 @@ final class ThreadDirectory: CommitObserver {
     private func tellNews(_ work: inout Work) async throws(EventLogError) {
         let (isWatched, wantsMembers) = state.withLock { (!$0.watchers.isEmpty, $0.watchers.wantsMembers) }
         if isWatched {
-            for (thread, user) in work.news {
-                let members = wantsMembers ? try await log.loadAll(.member, thread: thread).map(\.name) : []
-                let owner = ThreadOwner(thread: thread, user: user)
+            for owner in work.news {
+                let members = wantsMembers ? try await log.loadAll(.member, thread: owner.thread).map(\.name) : []
                 for tell in state.withLock({ $0.watchers.changed(owner, members: members) }) { tell() }
             }
         }
-        work.news = [:]
+        work.news = []
+        work.threadsWithNews = []
     }
 
     private func answer(_ error: ProtocolError? = nil, where isAnswered: (Waiter) -> Bool) {
@@ -376,7 +377,7 @@ final class ThreadDirectory: CommitObserver {
         work.known[thread] = nil
         if summary.apply(sequence, at: time, event) {
             work.changed.insert(thread)
-            work.news[thread] = owner.user
+            if work.threadsWithNews.insert(thread).inserted { work.news.append(owner) }
         }
         work.known[thread] = summary
     }
