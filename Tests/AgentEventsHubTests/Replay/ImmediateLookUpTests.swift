@@ -1,6 +1,7 @@
 import AgentEvents
 import AgentEventsProtocol
 import AgentEventsTestSupport
+import AgentEventsTesting
 import NIOCore
 import Testing
 
@@ -24,7 +25,7 @@ struct ImmediateLookUpTests {
         let services = stage.hub.services
         return SubscriptionLookUp(
             request: request, principal: principal, access: services.access, rights: nil, pages: services.pages,
-            framing: .webSocket, readsPage: false, consumers: services.consumers, snapshots: services.snapshots,
+            framing: .lengthPrefixed, readsPage: false, consumers: services.consumers, snapshots: services.snapshots,
             generation: services.runtime.generation)
     }
 
@@ -71,7 +72,7 @@ struct ImmediateLookUpTests {
     /// A consumer has a place of its own, and another log is to be waited for.
     @Test func whatHasToBeWaitedForIsNotKnownAtOnce() async throws {
         try await TransportStage.with { stage in
-            let consumer = SubscribeRequest(thread: "t_1", start: .now, consumer: try ConsumerName("c"))
+            let consumer = SubscribeRequest(thread: "t_1", start: .now, consumer: ConsumerName("c"))
             #expect(Self.job(consumer, Principal(user: "u_1", scopes: [.read]), on: stage).runAtOnce() == nil)
         }
         try await TransportStage.with(log: Forwarding(log: InMemoryEventLog(generations: .counting))) { stage in
