@@ -16,13 +16,13 @@ third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_ru
     every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories \
     webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts operating \
     tls listening deployment tokens abuse isolation timing deletion backups traces heads \
-    goodbye server_sent_events watched_threads
+    goodbye server_sent_events watched_threads origins
 # Scripts that drive a browser.
-browsed := examples hostile_page inspector_page inspector_live
+browsed := examples hostile_page inspector_page inspector_live inspector_frames event_source
 # Scripts that run beside each other: they measure nothing, and leave most of the machine to each other.
 beside := pipelined bad_input field_drafts crash full_disk deletion heads demo_run taking_part commands \
     command_input command_crashes restarts tokens tail_client histories webhook_receiver outside_runs pipes \
-    backups operating traces mounted tls listening deployment server_sent_events watched_threads
+    backups operating traces mounted tls listening deployment server_sent_events watched_threads origins
 # The simulation is run as a release build always, and the service for the long checks: it takes twice as long to build.
 release_simulation := swift build -c release --product agent-events-simulation
 release_build := sh -c 'swift build -c release --product agent-events && $(release_simulation)'
@@ -36,7 +36,7 @@ help:
 	@echo 'make test     set up, lint, build, and run every check there is'
 	@echo 'make browser  set up a browser, and run the checks of the pages in it'
 	@echo 'make soak     build for speed, simulate for ten minutes, and run the long forms of the checks under faults and'
-	@echo '              load: half an hour at most, and the builds'
+	@echo '              load: three quarters of an hour at most, and the builds'
 	@echo 'make mutations'
 	@echo '              break the code in each place of Tests/Mutations, and see that a test or the simulation finds it:'
 	@echo '              an hour at most'
@@ -105,7 +105,7 @@ browser: .build/setup/browser
 
 # Ten minutes for the simulation, a quarter of an hour for the fuzzing beside it, and two minutes for each of the others at
 # most; on the interrupt a script ends the services that it started.
-soak: .build/setup/checks
+soak: .build/setup/browser
 	@rm -f .build/logs/passed
 	@$(step) 'release build' $(release_build)
 	@export STEP_IN_ONE_LINE=1; \
@@ -116,6 +116,8 @@ soak: .build/setup/checks
 	    $(step) "$$script, long" timeout --signal INT 240 $(as_usual) $(python) Tests/ThirdParty/$$script.py \
 	        --long --binary .build/release/agent-events || exit 1; \
 	done
+	@$(step) 'live events, long' timeout --signal INT 900 $(as_usual) $(python) Tests/Browser/inspector_frames.py \
+	    --long --only growth --binary .build/release/agent-events
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
 
 # Builds a copy of the sources with all bugs in it, twice: for the simulation, and for the tests.

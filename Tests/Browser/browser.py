@@ -210,7 +210,7 @@ def self_test(title, broken, browser, start):
     return missed
 
 
-def main(title, description, checks, broken, service_arguments=("--demo", "--demo-pace", "0")):
+def main(title, description, checks, broken, service_arguments=("--demo", "--demo-pace", "0"), long=None):
     import argparse
 
     from service import Service, add_binary_option
@@ -219,6 +219,8 @@ def main(title, description, checks, broken, service_arguments=("--demo", "--dem
     add_binary_option(parser)
     parser.add_argument("--self-test", action="store_true", help="prove that the checks can fail")
     parser.add_argument("--only", help="a part of a check's name")
+    if long:
+        parser.add_argument("--long", action="store_true", help="the long form")
     options = parser.parse_args()
 
     def start():
@@ -228,5 +230,7 @@ def main(title, description, checks, broken, service_arguments=("--demo", "--dem
         chosen = [each for each in broken if not options.only or options.only in each[0]]
         with chromium() as browser:
             return 1 if self_test(title, chosen, browser, start) else 0
+    if long and options.long:
+        checks = long
     with start() as service, chromium() as browser:
         return 1 if run_checks(title, checks, browser, service, only=options.only) else 0
