@@ -18,7 +18,7 @@ third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_ru
     tls listening deployment tokens abuse isolation timing deletion backups traces heads \
     goodbye server_sent_events watched_threads origins
 # Scripts that drive a browser.
-browsed := examples hostile_page inspector_page inspector_live inspector_frames event_source
+browsed := examples hostile_page inspector_page inspector_live inspector_frames inspector_refusals event_source
 # Scripts that run beside each other: they measure nothing, and leave most of the machine to each other.
 beside := pipelined bad_input field_drafts crash full_disk deletion heads demo_run taking_part commands \
     command_input command_crashes restarts tokens tail_client histories webhook_receiver outside_runs pipes \

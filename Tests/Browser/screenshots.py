@@ -6,6 +6,7 @@
 """
 
 import argparse
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -70,6 +71,17 @@ def waiting(stage, page):
     page.wait_for_timeout(1200)
 
 
+def refused(stage, page):
+    """A call that is completed under another id, and the refusal beside it."""
+    waiting(stage, page)
+    thread = page.evaluate("inspector.session.id")
+    event = draft("tool_completed", {"call_id": "c_3", "tool": "delete_backups", "status": "succeeded", "result": {"deleted": 3}, "duration_ms": 40}, "r_1")
+    answer = stage.service.request("POST", f"/v1/threads/{thread}/events?user_id=local", json.dumps(event), {"Content-Type": "application/json"})
+    expect(answer.status == 409, f"the picture needs a refusal: {answer}")
+    page.wait_for_function("() => inspector.session.refusals.length > 0")
+    page.evaluate("inspector.selectRefusal(inspector.session.refusals[0])")
+
+
 VIEWS = {
     "welcome": welcome, "timeline": recording, "zoomed": zoomed, "event": event, "order": as_of, "failed": filtered,
     "events": lambda stage, page: recording(stage, page, lower="events", pane="lower", fold=False),
@@ -77,7 +89,7 @@ VIEWS = {
     "compare": lambda stage, page: recording(stage, page, lower="compare", pane="lower"),
     "conversation": lambda stage, page: recording(stage, page, pane="conversation"),
     "threads": lambda stage, page: recording(stage, page, pane="threads"),
-    "live": live, "waiting": waiting,
+    "live": live, "waiting": waiting, "refused": refused,
     "keys": lambda stage, page: (recording(stage, page), page.evaluate("inspector.help()")),
 }
 

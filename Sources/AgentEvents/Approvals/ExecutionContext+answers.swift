@@ -137,7 +137,7 @@ extension ExecutionContext {
     /// right to approve in the thread was checked before.
     ///
     /// - Throws: ``AgentEventsError`` `approval.forbidden` or `approval.data_invalid` with the index of the event.
-    func checkAnswers(in drafts: [EventDraft]) throws(AgentEventsError) {
+    func checkAnswers(in drafts: [EventDraft], _ emission: Emission) throws(AgentEventsError) {
         var asked: [ApprovalPlace: ApprovalTerms] = [:]
         for (index, draft) in drafts.enumerated() {
             guard let run = draft.runID else { continue }
@@ -159,7 +159,7 @@ extension ExecutionContext {
                     error.index = index
                     error.details = nil
                     if case .dataInvalid(let fault) = refusal { error.cause = fault.inside(path: "$.data.data") }
-                    throw error
+                    throw path.noted(error, of: drafts, at: index, emission, services.environment.wallClock.now())
                 }
             default:
                 continue

@@ -60,11 +60,33 @@ extension ExecutionContext {
     func emitPassingGate(_ draft: EventDraft, of run: RunID) async throws(AgentEventsError) -> EventID {
         // Nearly always it passes; then nothing else is between it and its acceptance.
         do throws(AgentEventsError) {
-            return try await emit(draft)
+            return try await emitWaiting(draft)
         } catch {
             guard error.isWaitedFor else { throw error }
         }
-        return try await passingGate(of: run) { () async throws(AgentEventsError) in try await emit(draft) }
+        return try await passingGate(of: run) { () async throws(AgentEventsError) in
+            try await emitWaiting(draft)
+        }
+    }
+
+    /// The same as ``emit(_:)``, for a sender that waits while its run is paused (``Emission/waits``). Not one function with the other: each
+    /// event would pay for the call in between.
+    private func emitWaiting(_ draft: EventDraft) async throws(AgentEventsError) -> EventID {
+        guard !services.isContended, let accepted = try path.accept(draft, waits: true) else {
+            return try await emitSettled(draft, waits: true)
+        }
+        if accepted.hasHeldHalves { keepForHalves() }
+        if accepted.isFull { await services.commit.waitForCapacity() }
+        return accepted.lastID
+    }
+
+    /// The same, when a run has to be looked up first, or others write too.
+    func emitSettled(_ draft: EventDraft, waits: Bool) async throws(AgentEventsError) -> EventID {
+        let settled = try await settled { () async throws(AgentEventsError) in
+            try await acceptBatch([draft], Emission(waits: waits))
+        }
+        if settled.accepted.isFull { await services.commit.waitForCapacity() }
+        return settled.accepted.lastID
     }
 
     /// Returns when something may be done in a run: the body of a call may begin, what was approved may be acted upon.

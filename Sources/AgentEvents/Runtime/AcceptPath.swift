@@ -43,6 +43,8 @@ struct AcceptPath {
     /// The open runs that this process hosts, as far as their events are known to be in the log. Only where others write
     /// too: there what was accepted may be refused, a start as well as an end.
     private(set) var hostedRuns: Set<RunID> = []
+    /// What was refused by what is known of the thread, and may be decided again: one at most. Only where others write too.
+    private var undecidedRefusals: [RefusedEmission] = []
 
     /// - Parameter offered: is told how far events were offered.
     init(_ head: ThreadHead, _ services: RuntimeServices, _ offered: OfferedPosition) {
@@ -59,20 +61,25 @@ struct AcceptPath {
 
     /// An emission of one event, which asks for nothing else: the way of nearly every event.
     ///
+    /// - Parameter waits: as ``Emission/waits``.
     /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
-    mutating func accept(_ draft: EventDraft) throws(AgentEventsError) -> Accepted? {
+    mutating func accept(_ draft: EventDraft, waits: Bool) throws(AgentEventsError) -> Accepted? {
         let time = try begin()
-        if !detached.isEmpty { try checkAttempt(of: [draft]) }
-        if let storage = services.storage { try checkRoom(for: [draft], storage) }
+        do throws(AgentEventsError) {
+            if !detached.isEmpty { try checkAttempt(of: [draft]) }
+            if let storage = services.storage { try checkRoom(for: [draft], storage) }
+        } catch {
+            throw noted(error, of: [draft], at: 0, Emission(waits: waits), time)
+        }
         do throws(ThreadHead.Refusal) {
             if let offer = try acceptOne(draft, host: .process, isLimited: true, lookedUp: [:], at: time) {
                 return didOffer(offer, releases: draft.payload.releases)
             }
         } catch {
-            try notAccepted(error, index: nil)
+            try notAccepted(error, [draft], at: 0, Emission(waits: waits), time)
             return nil
         }
-        return try accept([draft], Emission(), at: time)?.accepted
+        return try accept([draft], Emission(waits: waits), at: time)?.accepted
     }
 
     /// An emission: all of its events or none.
@@ -81,7 +88,13 @@ struct AcceptPath {
     /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
     mutating func accept(_ drafts: [EventDraft], _ emission: Emission) throws(AgentEventsError) -> AcceptedBatch? {
         let time = try begin()
-        if !detached.isEmpty { try checkAttempt(of: drafts) }
+        if !detached.isEmpty {
+            do throws(AgentEventsError) {
+                try checkAttempt(of: drafts)
+            } catch {
+                throw noted(error, of: drafts, at: nil, emission, time)
+            }
+        }
         return try accept(drafts, emission, at: time)
     }
 
@@ -174,7 +187,11 @@ struct AcceptPath {
         at time: Timestamp
     ) throws(AgentEventsError) -> AcceptedBatch? {
         if emission.isLimited, emission.needsRoom, let storage = services.storage {
-            try checkRoom(for: drafts, storage)
+            do throws(AgentEventsError) {
+                try checkRoom(for: drafts, storage)
+            } catch {
+                throw noted(error, of: drafts, at: nil, emission, time)
+            }
         }
         var index = 0
         do throws(ThreadHead.Refusal) {
@@ -209,7 +226,7 @@ struct AcceptPath {
                 throw error
             }
         } catch {
-            try notAccepted(error, index: emission.isIndexed ? index : nil)
+            try notAccepted(error, drafts, at: index, emission, time)
             return nil
         }
     }
@@ -266,19 +283,59 @@ struct AcceptPath {
             hasHeldHalves: head.machine.hasHeldHalves)
     }
 
-    /// - Parameter index: of the event at fault, when the answer says which it is.
+    /// - Parameter index: of the event at fault.
     /// - Throws: unless a run has to be looked up.
-    private mutating func notAccepted(_ refusal: ThreadHead.Refusal, index: Int?) throws(AgentEventsError) {
+    private mutating func notAccepted(
+        _ refusal: ThreadHead.Refusal,
+        _ drafts: [EventDraft],
+        at index: Int,
+        _ emission: Emission,
+        _ time: Timestamp
+    ) throws(AgentEventsError) {
         switch refusal {
         case .needsLookUp:
             break
         case .refused(var error):
-            if let index { error.index = index }
-            throw error
+            if emission.isIndexed { error.index = index }
+            throw noted(error, of: drafts, at: index, emission, time)
         case .notTaken(let error):
             isRefused = true
             throw AgentEventsError(error)
         }
+    }
+
+    // MARK: What was refused
+
+    /// Keeps what is refused for those who look at the thread. Nothing of it is in the thread or the log (I4).
+    ///
+    /// - Parameter index: of the event at fault; `nil` when no single one is.
+    /// - Returns: the error.
+    mutating func noted(
+        _ error: AgentEventsError,
+        of drafts: [EventDraft],
+        at index: Int?,
+        _ emission: Emission,
+        _ time: Timestamp
+    ) -> AgentEventsError {
+        guard error.isOfEvents, !isClosed, !(emission.waits && error.isWaitedFor) else { return error }
+        let refusal = RefusedEmission(
+            error, of: drafts, at: index, by: emission.author, head: head.lastSequence > 0 ? head.lastID : nil,
+            time: time)
+        if services.isContended {
+            undecidedRefusals = [refusal]
+        } else {
+            services.refusals.add(refusal, of: head.owner)
+        }
+        return error
+    }
+
+    /// What was refused may be decided again, or is about to be decided.
+    mutating func dropRefusal() { undecidedRefusals = [] }
+
+    /// What was refused is not decided again.
+    mutating func keepRefusal() {
+        for refusal in undecidedRefusals { services.refusals.add(refusal, of: head.owner) }
+        undecidedRefusals = []
     }
 
     // MARK: Around it
@@ -437,6 +494,10 @@ struct Emission {
     var needsRoom = true
     /// Whether answers to requests for approval among the events have to fit what was asked.
     var checksAnswers = false
+    /// Whether its sender waits while its run is paused, and sends it again then: that it is refused meanwhile is no fault.
+    var waits = true
+    /// Who sent it; `nil` for code in the process.
+    var author: UserID?
     /// Of runs that are not open, whether the log had one of that id.
     var lookedUp: [RunID: Bool] = [:]
 

@@ -29,6 +29,7 @@ public final class AgentRuntime: Sendable {
     private let lifecycle = RuntimeLifecycle()
     private let contexts: ThreadContexts
     let watchers = ThreadWatchers()
+    let refusals = Refusals()
     private let deadlines = DeadlineSweep()
     private let pumps: [SinkPump]
     private let sinkDeletions: SinkDeletions
@@ -141,7 +142,7 @@ public final class AgentRuntime: Sendable {
         openedGeneration.store(opening.generation, ordering: .releasing)
         let services = RuntimeServices(
             log: log, commit: commit, storage: storage, generation: opening.generation, configuration: configuration,
-            environment: environment, deadlines: deadlines, watchers: watchers,
+            environment: environment, deadlines: deadlines, watchers: watchers, refusals: refusals,
             queueNotice: queueNotice, slotGate: slotGate, recoveryPolicies: recoveryPolicies,
             takingUp: takingUp, approvalRights: approvalRights)
         try await withTaskCancellationHandler {
@@ -388,6 +389,7 @@ public final class AgentRuntime: Sendable {
             throw error
         }
         await context.didDelete()
+        refusals.forget(context.owner)
         erasure?.begin()
         storage?.didRemove(of: user)
     }

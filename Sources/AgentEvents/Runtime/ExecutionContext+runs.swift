@@ -48,7 +48,7 @@ extension ExecutionContext {
         var message = given ?? spoken ?? services.configuration.identifiers.messageID()
         let accepted: Accepted
         if spoken == nil || spoken == message, !services.isContended,
-            let now = try path.accept(Self.delta(message, text, run))
+            let now = try path.accept(Self.delta(message, text, run), waits: true)
         {
             accepted = now
             if now.hasHeldHalves { keepForHalves() }

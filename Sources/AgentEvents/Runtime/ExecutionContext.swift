@@ -70,12 +70,8 @@ public actor ExecutionContext {
     /// - Throws: ``AgentEventsError``; then nothing changed (I4).
     @discardableResult
     public func emit(_ draft: EventDraft) async throws(AgentEventsError) -> EventID {
-        guard !services.isContended, let accepted = try path.accept(draft) else {
-            let settled = try await settled { () async throws(AgentEventsError) in
-                try await acceptBatch([draft], Emission())
-            }
-            if settled.accepted.isFull { await services.commit.waitForCapacity() }
-            return settled.accepted.lastID
+        guard !services.isContended, let accepted = try path.accept(draft, waits: false) else {
+            return try await emitSettled(draft, waits: false)
         }
         if accepted.hasHeldHalves { keepForHalves() }
         if accepted.isFull { await services.commit.waitForCapacity() }
@@ -102,15 +98,19 @@ public actor ExecutionContext {
 
     /// The same, for a request that asks for more than its events.
     ///
-    /// - Parameter checksAnswers: whether answers to requests for approval among them have to be given by those who may, with
-    ///   data that fits, like those that come as commands.
+    /// - Parameters:
+    ///   - author: who sends it; `nil` for code in the process.
+    ///   - checksAnswers: whether answers to requests for approval among them have to be given by those who may, with
+    ///     data that fits, like those that come as commands.
     package func emit(
         _ drafts: [EventDraft],
         as request: RequestKey?,
         host: RunHost = .process,
+        by author: UserID? = nil,
         checksAnswers: Bool = false
     ) async throws(AgentEventsError) -> EmitReceipt {
-        let emission = Emission(host: host, isIndexed: true, checksAnswers: checksAnswers)
+        let emission = Emission(
+            host: host, isIndexed: true, checksAnswers: checksAnswers, waits: false, author: author)
         guard let request else { return try await emit(drafts, emission) }
         let keyed = KeyedRequest(key: request.key, digest: try digest(of: drafts, request))
         switch try await once(
@@ -279,7 +279,7 @@ public actor ExecutionContext {
     /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
     private func acceptAtOnce(_ drafts: [EventDraft], _ emission: Emission) throws(AgentEventsError) -> AcceptedBatch? {
         guard !drafts.isEmpty else { throw AgentEventsError(.emptyBatch, "a batch has at least one event") }
-        if emission.checksAnswers { try checkAnswers(in: drafts) }
+        if emission.checksAnswers { try checkAnswers(in: drafts, emission) }
         guard let batch = try path.accept(drafts, emission) else { return nil }
         keepForHalves()
         return batch
@@ -337,10 +337,14 @@ public actor ExecutionContext {
                 continue
             }
             let decided: Value
+            path.dropRefusal()
             do throws(AgentEventsError) {
                 decided = try await decide()
             } catch {
-                guard contention.decided(error.violation == nil ? .final : .nothing) == .catchUp else { throw error }
+                guard contention.decided(error.violation == nil ? .final : .nothing) == .catchUp else {
+                    path.keepRefusal()
+                    throw error
+                }
                 try await catchUp()
                 continue
             }

@@ -27,6 +27,8 @@ final class RuntimeServices: Sendable {
     let approvalRights: ApprovalRights
     /// Those who follow single threads in this process.
     let watchers: ThreadWatchers
+    /// What was refused lately.
+    let refusals: Refusals
     /// The answers to commands that made no event.
     let rememberedCommands = Mutex(RememberedCommands())
 
@@ -39,6 +41,7 @@ final class RuntimeServices: Sendable {
         environment: Environment,
         deadlines: DeadlineSweep,
         watchers: ThreadWatchers,
+        refusals: Refusals,
         queueNotice: QueueNotice,
         slotGate: SlotGate,
         recoveryPolicies: RecoveryPolicies,
@@ -60,6 +63,7 @@ final class RuntimeServices: Sendable {
         self.takingUp = takingUp
         self.approvalRights = approvalRights
         self.watchers = watchers
+        self.refusals = refusals
     }
 }
 

@@ -100,6 +100,7 @@ package struct DeletionIntake: Sendable {
         let threads = try await mapped(nil) { () async throws in try await log.threads(of: user) }
         for thread in threads { try await delete(thread, of: user) }
         if waits { try await mapped(nil) { () async throws in _ = try await runtime.erase() } }
+        runtime.forgetRefusals(of: user)
         let backups = await backupMarks()
         var reports: [DeletionReport] = []
         for thread in threads {

@@ -284,6 +284,21 @@ public final class AgentEventsHub: Sendable {
         try await services.delivery.subscribers(of: thread)
     }
 
+    /// The emissions that a thread has refused lately, for a principal who may read it. Not those of the time that is hidden
+    /// from it: the last event before them has to be one that it may read.
+    ///
+    /// - Throws: ``ProtocolError``, as ``reading(_:for:_:)``.
+    package func refusals(of thread: ThreadID, for principal: Principal) async throws -> RefusedEmissions.OfThread {
+        try await reading(thread, for: principal) { record, hidden in
+            var refused = runtime.refusals(of: thread, user: record.user)
+            if hidden > 0 {
+                refused.refusals.removeAll { $0.head?.sequence ?? 0 <= hidden }
+                refused.forgottenCount = 0
+            }
+            return refused
+        }
+    }
+
     /// The state of a thread after everything that is committed.
     package func state(of thread: ThreadID) async throws(EventLogError) -> ThreadState {
         try await services.snapshots.state(of: thread)

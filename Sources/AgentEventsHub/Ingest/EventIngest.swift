@@ -100,7 +100,8 @@ package struct EventIngest: Sendable {
                     try await runtime.context(user: request.user ?? principal.user, thread: thread)
                 }
             return try await context.emit(
-                drafts, as: request.key.map { RequestKey($0) }, host: .outside, checksAnswers: answers.first != nil)
+                drafts, as: request.key.map { RequestKey($0) }, host: .outside, by: principal.user,
+                checksAnswers: answers.first != nil)
         } catch {
             // It may have been opened meanwhile, for a user of whom the principal is not to know.
             if error.code == .threadForbidden {

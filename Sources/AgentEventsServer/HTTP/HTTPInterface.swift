@@ -35,6 +35,7 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
         let threads = ThreadListRoute(hub: hub, access: access)
         let state = StateRoute(hub: hub, access: access)
         let subscribers = SubscribersRoute(hub: hub, access: access)
+        let refusals = RefusalsRoute(hub: hub, access: access)
         let members = MembersRoute(hub: hub, access: access)
         let deletion = DeletionRoute(hub: hub, access: access)
         let stream = StreamRoute(origins: hub.origins, access: access, readiness: hub.readiness)
@@ -54,6 +55,7 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
             "threads/:thread/state", [Route(.get, parameters: ["at"]) { try await state.respond(to: $0, $1) }],
             to: router)
         add("threads/:thread/subscribers", [Route(.get) { try await subscribers.respond(to: $0, $1) }], to: router)
+        add("threads/:thread/refusals", [Route(.get) { try await refusals.respond(to: $0, $1) }], to: router)
         add("threads/:thread/messages", [Route(.post) { try await messages.respond(to: $0, $1) }], to: router)
         add("messages", [Route(.post) { request, _ in try await messages.open(request) }], to: router)
         add("threads/:thread/commands", [Route(.post) { try await commands.respond(to: $0, $1) }], to: router)

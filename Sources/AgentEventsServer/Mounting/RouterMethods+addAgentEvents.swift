@@ -11,7 +11,7 @@ extension RouterMethods {
     /// application.addServices(hub)
     /// ```
     ///
-    /// These are `messages`; of `threads/{thread}` the events, `state`, `subscribers`, `messages`, `commands`, `members`, `links`
+    /// These are `messages`; of `threads/{thread}` the events, `state`, `subscribers`, `refusals`, `messages`, `commands`, `members`, `links`
     /// and `deletion`, and its own `DELETE`; and `stream`, which tells a client that asks for it without an upgrade what to do. Their errors have JSON bodies; other routes of the application are not
     /// touched.
     @discardableResult

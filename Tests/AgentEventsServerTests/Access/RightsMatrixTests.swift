@@ -103,6 +103,7 @@ struct RightsMatrixTests {
             .use(.read), ["", "?at=1-1", "?at=1-9", "?at=9-1"].map { ($0, nil) }
         ),
         "GET /v1/threads/{thread}/subscribers": (.use(.read), [("", nil)]),
+        "GET /v1/threads/{thread}/refusals": (.use(.read), [("", nil)]),
         "GET /v1/threads/{thread}/members": (.use(.share), [("", nil)]),
         "GET /v1/threads/{thread}/members/{subject}": (.use(.share), [("", nil)]),
         "PUT /v1/threads/{thread}/members/{subject}": (.use(.share), [("", #"{"role":"viewer"}"#), ("", "{}")]),

@@ -196,7 +196,7 @@ export class App extends Moves {
 
   #setSession(session) {
     this.session = session;
-    Object.assign(this.ui, { view: { from: 0, to: 1 }, cursor: undefined, selected: undefined, range: undefined,
+    Object.assign(this.ui, { view: { from: 0, to: 1 }, cursor: undefined, selected: undefined, refusal: undefined, range: undefined,
       compress: Boolean(session?.file) });
     this.subscribers = undefined;
     this.#setClock();
@@ -272,6 +272,7 @@ export class App extends Moves {
         this.subscribers = [];
       }
       this.subscribersVersion = JSON.stringify(this.subscribers);
+      await this.service.readRefusals(session);
       this.changed();
     };
     ask();

@@ -79,8 +79,8 @@ export class CompareView {
     const names = isSame ? Object.keys(step.members).slice(0, 2) : differs;
     return h('button', { onClick: () => { if (session === this.app.session) this.app.select(step.index,
       {}); else this.app.show(session, step.index); } },
-      h('span', { style: { display: 'flex', gap: '6px', 'align-items': 'center' } }, glyph(kindOf(event)),
-        h('b', {}, reveal(step.title)), h('span.mono.dim', {}, `#${session.events[step.index].seq}`)),
+      h('span', { style: { display: 'flex', 'flex-wrap': 'wrap', gap: '0 6px', 'align-items': 'center' } }, glyph(kindOf(event)),
+        h('b', { style: { 'min-width': '0', 'overflow-wrap': 'anywhere' } }, reveal(step.title)), h('span.mono.dim', {}, `#${session.events[step.index].seq}`)),
       names.filter(name => step.members[name] !== undefined).map(name => h('span.members', {},
         isSame ? '' : `${reveal(name)}: `, reveal(brief(step.members[name], 180)))));
   }

@@ -4,6 +4,8 @@ import { duration } from './core/time.js';
 import { kindOf, reveal } from './core/words.js';
 import { copy, glyph, h } from './dom.js';
 import { json } from './json-view.js';
+import { placeOf } from './core/refusals.js';
+import { refusalCard, refusalFacts } from './refusal-view.js';
 import { stringify } from './client.js';
 
 export class DetailView {
@@ -25,10 +27,12 @@ export class DetailView {
     const { app } = this;
     const { session, selected } = app;
     const event = session?.events[selected];
-    const stamp = event ? `${session.id} ${event.id} ${app.ui.zone} ${app.ui.theme} ${app.selectedSpan?.end}`
+    const { refusal } = app;
+    const stamp = refusal ? `${app.ui.refusal} ${refusal.times} ${app.ui.zone}` : event ? `${session.id} ${event.id} ${app.ui.zone} ${app.ui.theme} ${app.selectedSpan?.end}${session.refusalsAt.has(selected) ? session.refusalsStamp : ''}`
       : `none ${session?.id}`;
     if (stamp === this.#stamp) return;
     this.#stamp = stamp;
+    if (refusal) return this.#refusal(refusal);
     if (!event) {
       this.title.replaceChildren('Event');
       this.body.replaceChildren(h('p.dim', {}, 'Pick an event, a bar or a step to see all of it.'));
@@ -38,6 +42,13 @@ export class DetailView {
       glyph(kindOf(event)), h('b', {}, reveal(event.type)), h('span.mono.dim', {}, `#${event.seq}`)));
     this.body.replaceChildren(...[this.#facts(event), this.#fault(), this.#span(), this.#buttons(event),
       this.#data(event)].filter(Boolean));
+    this.body.scrollTop = 0;
+  }
+
+  #refusal(refusal) {
+    this.title.replaceChildren(h('span', { style: { display: 'inline-flex', gap: '8px', 'align-items': 'center' } },
+      glyph('failed'), h('b', {}, `Refused: ${reveal(refusal.type ?? 'events')}`)));
+    this.body.replaceChildren(...refusalFacts(this.app, refusal, placeOf(this.app.session.history, refusal)));
     this.body.scrollTop = 0;
   }
 
@@ -62,6 +73,7 @@ export class DetailView {
       parts.push(h('div.fault-card', {}, h('b', {}, 'Written by the repair'),
         ' after the process of the run had ended: not the agent said this, the service closed what was open.'));
     }
+    for (const refusal of session.refusalsAt.get(selected) ?? []) parts.push(refusalCard(this.app, refusal));
     return parts.length ? h('div', { style: { display: 'grid', gap: '8px' } }, parts) : undefined;
   }
 

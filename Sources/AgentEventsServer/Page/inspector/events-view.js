@@ -3,6 +3,7 @@ import { duration } from './core/time.js';
 import { query } from './core/query.js';
 import { swiftTest } from './core/swift-test.js';
 import { MERGEABLE } from './core/history.js';
+import { asEvent, keyOf, refusalInWords } from './core/refusals.js';
 import { kindOf, reveal, summary } from './core/words.js';
 import { copy, glyph, h, put, save, say } from './dom.js';
 import { Rows } from './rows.js';
@@ -47,8 +48,9 @@ export class EventsView {
     element.addEventListener('click', event => {
       const row = event.target.closest('.r');
       if (!row) return;
-      const { first } = this.#rows[row.index];
-      if (event.shiftKey && app.selected !== undefined) app.set({ range: [Math.min(app.selected, first),
+      const { first, refusal } = this.#rows[row.index];
+      if (refusal) app.selectRefusal(refusal, { from: 'events' });
+      else if (event.shiftKey && app.selected !== undefined) app.set({ range: [Math.min(app.selected, first),
         Math.max(app.selected, this.#rows[row.index].last)] });
       else app.select(first, { from: 'events' });
     });
@@ -68,11 +70,14 @@ export class EventsView {
     if (!step || event.altKey || event.metaKey || event.ctrlKey) return;
     event.preventDefault();
     event.stopPropagation();
-    const at = this.rowOf(this.app.selected ?? this.app.cursor);
+    const at = this.app.refusal ? this.#rowOfRefusal(this.app.refusal) : this.rowOf(this.app.selected ?? this.app.cursor);
     const to = Math.min(Math.max(at + step, 0), this.#rows.length - 1);
     if (!this.#rows[to]) return;
-    const { first, last } = this.#rows[to];
-    if (event.shiftKey) {
+    const { first, last, refusal } = this.#rows[to];
+    if (refusal) {
+      this.app.selectRefusal(refusal, { from: 'events' });
+      this.list.reveal(to);
+    } else if (event.shiftKey) {
       const anchor = this.#anchor ??= this.app.selected ?? first;
       this.app.select(first, { from: 'events' });
       this.app.set({ range: [Math.min(anchor, first), Math.max(anchor, last)] });
@@ -93,37 +98,64 @@ export class EventsView {
       if (this.#rows[middle].first <= index) low = middle + 1;
       else high = middle;
     }
+    // What was refused stands after its event.
+    while (low > 1 && this.#rows[low - 1].refusal) low--;
     return Math.max(0, low - 1);
+  }
+
+  #rowOfRefusal(refusal) {
+    const key = keyOf(refusal);
+    const row = this.#rows.findIndex(each => each.refusal && keyOf(each.refusal) === key);
+    return Math.max(0, row);
   }
 
   /** The first event of the row that is `step` rows from that of an event. */
   neighbour(index, step) {
     this.#collect();
-    const row = this.#rows[Math.min(Math.max(this.rowOf(index) + step, 0), this.#rows.length - 1)];
-    return row?.first ?? index;
+    let at = this.rowOf(index) + step;
+    while (step && this.#rows[at]?.refusal) at += step;
+    const row = this.#rows[Math.min(Math.max(at, 0), this.#rows.length - 1)];
+    return row && !row.refusal ? row.first : index;
   }
 
   #collect() {
     const { session, ui } = this.app;
     const isSame = this.#state.session === session && this.#state.history === session.history
       && this.#state.filter === ui.filter && this.#state.fold === ui.fold;
-    if (!isSame) {
+    const refused = session.refusalsAt;
+    if (!isSame || this.#state.refused !== refused) {
       this.#rows = [];
-      this.#state = { session, history: session.history, filter: ui.filter, fold: ui.fold, next: 0, matching: 0,
-        query: query(ui.filter, session.textOf) };
-      this.list.followsEnd = this.list.isFollowing = session.isLive;
-      this.list.element.scrollTop = 0;
+      this.#state = { session, history: session.history, filter: ui.filter, fold: ui.fold, next: 0, matching: 0, refused,
+        refusals: 0, query: query(ui.filter, session.textOf) };
+      if (!isSame) {
+        this.list.followsEnd = this.list.isFollowing = session.isLive;
+        this.list.element.scrollTop = 0;
+      }
+      this.#collectRefusals(-1);
     }
     const state = this.#state;
     const { events } = session;
     for (; state.next < events.length; state.next++) {
       const event = events[state.next];
-      if (!state.query.isEmpty && !state.query.test(event)) continue;
+      if (!state.query.isEmpty && !state.query.test(event)) {
+        this.#collectRefusals(state.next);
+        continue;
+      }
       state.matching++;
       const last = this.#rows.at(-1);
-      if (ui.fold && last && last.last === state.next - 1 && MERGEABLE.has(event.type)
+      if (ui.fold && last && !last.refusal && last.last === state.next - 1 && MERGEABLE.has(event.type)
         && joins(events[last.last], event)) last.last = state.next;
       else this.#rows.push({ first: state.next, last: state.next });
+      this.#collectRefusals(state.next);
+    }
+  }
+
+  /** What was refused after an event. */
+  #collectRefusals(index) {
+    for (const refusal of this.#state.refused.get(index) ?? []) {
+      if (!this.#state.query.isEmpty && !this.#state.query.test(asEvent(refusal))) continue;
+      this.#state.refusals++;
+      this.#rows.push({ first: index, last: index, refusal });
     }
   }
 
@@ -133,21 +165,21 @@ export class EventsView {
     if (!session) return;
     this.#collect();
     const total = session.events.length;
-    const { matching, query: { unknown } } = this.#state;
+    const { matching, refusals, query: { unknown } } = this.#state;
     const number = value => value.toLocaleString('en');
     say(this.shown, unknown.length ? `there is no ${unknown.join(', ')}`
-      : `showing ${number(matching)} of ${number(total)}${this.#rows.length < matching ? ` in ${number(this.#rows.length)} rows`
-      : ''}`);
+      : `showing ${number(matching)} of ${number(total)}${this.#rows.length - refusals < matching
+      ? ` in ${number(this.#rows.length - refusals)} rows` : ''}${refusals ? `, ${number(refusals)} refused` : ''}`);
     put(this.folds, 'aria-pressed', String(ui.fold));
     put(this.failed, 'aria-pressed', String(ui.filter.includes('is:failed')));
     if (document.activeElement !== this.input && this.input.value !== ui.filter) this.input.value = ui.filter;
     this.list.count = this.#rows.length;
-    const stamp = [session.id, session.version, app.cursor, app.selected, ui.range, ui.zone, ui.filter, ui.fold].join();
+    const stamp = [session.id, session.version, app.cursor, app.selected, ui.refusal, session.refusalsStamp, ui.range, ui.zone, ui.filter, ui.fold].join();
     if (stamp !== this.#stamp) {
       this.#stamp = stamp;
       this.list.refresh();
-      put(this.list.element, 'aria-activedescendant', app.selected === undefined ? undefined
-        : `event-${this.rowOf(app.selected)}`);
+      put(this.list.element, 'aria-activedescendant', app.refusal
+        ? `event-${this.#rowOfRefusal(app.refusal)}` : app.selected === undefined ? undefined : `event-${this.rowOf(app.selected)}`);
       this.#showRange();
     }
     const isBehind = !this.list.isFollowing && session.isLive;
@@ -187,15 +219,10 @@ export class EventsView {
   #fill(row, index) {
     const { app } = this;
     const { session, clock } = app;
-    const { first, last } = this.#rows[index];
+    const { first, last, refusal } = this.#rows[index];
+    if (refusal) return this.#fillRefusal(row, index, refusal);
     const event = session.events[first];
-    const kind = kindOf(event);
-    if (row.kind !== kind) {
-      row.kind = kind;
-      row.dataset.kind = kind;
-      row.sign?.remove();
-      row.type.before(row.sign = glyph(kind));
-    }
+    this.#sign(row, kindOf(event));
     const time = Date.parse(event.time);
     const before = session.events[first - 1];
     say(row.seq, String(event.seq));
@@ -208,12 +235,13 @@ export class EventsView {
     say(row.fragments, count > 1 ? `× ${count} in ${duration(Date.parse(session.events[last].time) - time)}` : '');
     row.title = `${event.id} · ${clock.full(time)}`;
     const selected = app.selected;
-    const isPicked = selected !== undefined && selected >= first && selected <= last;
+    const isPicked = selected !== undefined && !app.refusal && selected >= first && selected <= last;
     row.id = `event-${index}`;
     put(row, 'aria-selected', String(isPicked));
     put(row, 'aria-posinset', index + 1);
     put(row, 'aria-setsize', this.#rows.length);
     row.classList.toggle('picked', isPicked);
+    row.classList.toggle('refused', false);
     row.classList.toggle('later', first > app.cursor);
     row.classList.toggle('repaired', session.spans.repaired.has(first));
     row.classList.toggle('fault', session.faults.length > 0 && (session.faultsAt.has(first) || session.faultsAt.has(last)));
@@ -224,10 +252,48 @@ export class EventsView {
     if (stretch) row.dataset.stretch = `the log was opened again: generation ${stretch.generation}`;
   }
 
+  #sign(row, kind) {
+    if (row.kind === kind) return;
+    row.kind = kind;
+    row.dataset.kind = kind;
+    row.sign?.remove();
+    row.type.before(row.sign = glyph(kind));
+  }
+
+  /** What was refused stands after the event that was the head then, and has no number: it is in no log. */
+  #fillRefusal(row, index, refusal) {
+    const { app } = this;
+    const time = Date.parse(refusal.time);
+    this.#sign(row, 'failed');
+    say(row.seq, '');
+    say(row.when, app.clock.time(time));
+    say(row.since, 'refused');
+    say(row.type, reveal(refusal.type ?? 'events'));
+    say(row.who, reveal(refusal.by ?? ''));
+    say(row.what, reveal(refusalInWords(refusal)));
+    say(row.fragments, '');
+    row.title = `refused after ${refusal.head ?? 'nothing'} · ${app.clock.full(time)}`;
+    const isPicked = app.ui.refusal === keyOf(refusal);
+    row.id = `event-${index}`;
+    put(row, 'aria-selected', String(isPicked));
+    put(row, 'aria-posinset', index + 1);
+    put(row, 'aria-setsize', this.#rows.length);
+    for (const name of ['repaired', 'fault', 'ranged', 'stretch']) row.classList.toggle(name, false);
+    row.classList.toggle('picked', isPicked);
+    row.classList.toggle('refused', true);
+    row.classList.toggle('later', this.#rows[index].first > app.cursor);
+  }
+
   #joined(first, last) {
     let text = '';
     for (let at = first; at <= last && text.length < 200; at++) text += this.app.session.events[at].data.text;
     return text.replace(/\s+/g, ' ').trim();
+  }
+
+  revealRefusal(refusal) {
+    this.#collect();
+    this.list.count = this.#rows.length;
+    this.list.reveal(this.#rowOfRefusal(refusal));
   }
 
   reveal(index) {

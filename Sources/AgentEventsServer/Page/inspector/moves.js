@@ -1,12 +1,17 @@
 /** How the selection and the cursor of the page move. */
 import { writeLink } from './core/link.js';
 import { FAILED } from './core/query.js';
+import { keyOf, placeOf } from './core/refusals.js';
 
 export class Moves {
+  /** The refusal that is looked at. */
+  get refusal() { return this.ui.refusal && this.session?.refusals.find(each => keyOf(each) === this.ui.refusal); }
+
   select(index, { from, isLink } = {}) {
     const { session } = this;
     if (!session?.events[index]) return;
     this.ui.selected = index;
+    this.ui.refusal = undefined;
     if (!this.isHead || session.openRuns.length === 0) this.ui.cursor = index === session.events.length - 1 ? undefined : index;
     if (!isLink && this.shell.isSmall) this.ui.pane = 'event';
     if (from !== 'events') this.events.reveal(index);
@@ -15,8 +20,20 @@ export class Moves {
     this.changed();
   }
 
+  /** Shows what was refused, at the event that it came after. */
+  selectRefusal(refusal, { from } = {}) {
+    const index = placeOf(this.session.history, refusal) ?? -1;
+    if (index >= 0) this.select(index, { from });
+    else this.ui.selected = undefined;
+    this.ui.refusal = keyOf(refusal);
+    if (this.shell.isSmall) this.ui.pane = 'event';
+    if (from !== 'events') this.events.revealRefusal(refusal);
+    this.changed();
+  }
+
   unselect() {
     this.ui.selected = undefined;
+    this.ui.refusal = undefined;
     this.ui.range = undefined;
     if (this.ui.pane === 'event') this.ui.pane = 'timeline';
     if (this.session && !this.session.file) history.replaceState(history.state, '', writeLink(this.session.id));
@@ -69,7 +86,7 @@ export class Moves {
   back() {
     if (this.banner) this.banner = undefined;
     else if (this.ui.range) this.ui.range = undefined;
-    else if (this.ui.selected !== undefined) return this.unselect();
+    else if (this.ui.selected !== undefined || this.ui.refusal) return this.unselect();
     else if (this.ui.filter) return this.set({ filter: '' });
     else document.activeElement?.blur();
     this.changed();

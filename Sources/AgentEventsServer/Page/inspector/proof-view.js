@@ -5,6 +5,7 @@ import { duration } from './core/time.js';
 import { reveal } from './core/words.js';
 import { h, save } from './dom.js';
 import { parse, stringify } from './client.js';
+import { refusalsCard } from './refusal-view.js';
 import { breakpointCard } from './breakpoint.js';
 import { ReplayCard } from './replay-view.js';
 
@@ -24,11 +25,12 @@ export class ProofView {
     this.fold = h('section.card');
     this.order = h('section.card');
     this.crashes = h('section.card');
+    this.refused = h('section.card');
     this.readers = h('section.card');
     this.breakpoint = breakpointCard(app);
     this.replay = new ReplayCard(app);
     this.element = h('div.proof', { tabindex: '0', 'aria-label': 'Proof' }, this.whole, this.fold, this.order, this.crashes,
-      this.readers, this.breakpoint.element, this.replay.element);
+      this.refused, this.readers, this.breakpoint.element, this.replay.element);
   }
 
   render() {
@@ -43,13 +45,14 @@ export class ProofView {
       this.#service = undefined;
     }
     const stamp = `${session.id} ${session.openRuns.length ? Math.floor(session.version / 20)
-      : session.version} ${cursor} ${session.isCaughtUp} ${this.#service?.at}`;
+      : session.version} ${cursor} ${session.isCaughtUp} ${this.#service?.at} ${session.refusalsStamp}`;
     if (stamp === this.#stamp) return;
     this.#stamp = stamp;
     this.#whole();
     this.#fold(cursor);
     this.#order();
     this.#crashes();
+    refusalsCard(this.app, this.refused);
   }
 
   #jump(index) {

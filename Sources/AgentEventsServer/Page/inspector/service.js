@@ -85,6 +85,18 @@ export class Service extends EventTarget {
   subscribers(thread) { return this.request(Service.path(thread, 'subscribers')); }
   state(thread) { return this.request(Service.path(thread, 'state')); }
 
+  #hasNoRefusals = false;
+
+  /** Reads what the thread of a session has refused. A service of an earlier version does not tell. */
+  async readRefusals(session) {
+    if (this.#hasNoRefusals) return;
+    try {
+      session.setRefusals(await this.request(Service.path(session.id, 'refusals')));
+    } catch (error) {
+      this.#hasNoRefusals = error.status === 404 && error.code !== 'thread.unknown';
+    }
+  }
+
   /**
    * Follows a thread from its first event on, into a session, until the signal aborts. A reset begins it again.
    */

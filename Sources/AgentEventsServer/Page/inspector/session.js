@@ -2,6 +2,7 @@
 import { AsOf } from './core/as-of.js';
 import { History } from './core/history.js';
 import { Order } from './core/order.js';
+import { keyOf, placed } from './core/refusals.js';
 import { Spans } from './core/spans.js';
 import { Fold } from './client.js';
 
@@ -93,6 +94,35 @@ export class Session {
   }
 
   #orderAt;
+
+  /** What the service remembers of what the thread refused, from the oldest to the latest. */
+  refusals = [];
+  forgottenRefusals = 0;
+  refusalsStamp = '';
+  #placed = { stamp: undefined, places: new Map() };
+
+  /** @returns whether there is something new */
+  setRefusals({ refusals, forgotten }) {
+    const stamp = refusals.map(each => `${keyOf(each)} ${each.times}`).join('\n');
+    if (stamp === this.refusalsStamp) return false;
+    Object.assign(this, { refusals, forgottenRefusals: Number(forgotten), refusalsStamp: stamp });
+    return true;
+  }
+
+  /** The refusals by the index of the event that they came after. */
+  get refusalsAt() {
+    if (!this.refusals.length && !this.#placed.places.size) return this.#placed.places;
+    const isWaiting = this.#placed.count < this.refusals.length && this.#placed.version !== this.version;
+    if (this.#placed.stamp !== this.refusalsStamp || this.#placed.history !== this.history || isWaiting) {
+      const places = placed(this.history, this.refusals);
+      const count = [...places.values()].reduce((sum, each) => sum + each.length, 0);
+      const isSame = isWaiting && count === this.#placed.count && this.#placed.stamp === this.refusalsStamp
+        && this.#placed.history === this.history;
+      this.#placed = { stamp: this.refusalsStamp, history: this.history, version: this.version, count,
+        places: isSame ? this.#placed.places : places };
+    }
+    return this.#placed.places;
+  }
 
   /** The text of an event in which filters look. */
   textOf = event => {

@@ -12,13 +12,13 @@ const KEYS = {
   call: event => event.data.call_id,
   message: event => event.data.message_id,
   approval: event => event.data.approval_id,
-  code: event => event.data.error?.code,
+  code: event => event.code ?? event.data.error?.code,
   by: event => event.data.by ?? event.data.user_id,
   id: event => event.id,
   seq: event => String(event.seq),
 };
 
-export const FAILED = event => event.type === 'agent_failed'
+export const FAILED = event => event.refused !== undefined || event.type === 'agent_failed'
   || (event.type === 'tool_completed' && event.data.status !== 'succeeded')
   || (event.type === 'approval_resolved' && event.data.decision !== 'approved');
 
@@ -38,6 +38,8 @@ export function query(text, textOf) {
       test = event => textOf(event).toLowerCase().includes(value);
     } else if (key === 'is' && value === 'failed') {
       test = FAILED;
+    } else if (key === 'is' && value === 'refused') {
+      test = event => event.refused !== undefined;
     } else if (KEYS[key]) {
       const exact = quoted !== undefined;
       test = event => {
