@@ -39,7 +39,8 @@ extension StreamClient {
                 guard error.isRetryable || retriesOnce else { throw error }
                 if !error.isRetryable { hasTriedNewToken = true }
                 failures += 1
-                let pause = configuration.backoff.pause(afterFailures: failures, random: configuration.random())
+                let chance = configuration.random
+                let pause = configuration.backoff.pause(afterFailures: failures, random: chance())
                 try await configuration.clock.sleep(for: max(pause, error.retryAfter ?? .zero))
             }
         }
