@@ -74,7 +74,9 @@ import Testing
                 "POST", "/v1/threads/t_2/events", headers: Self.headers("u_1"), body: Self.start)
             let opened = try await service.client.get("/v1/threads/t_2/refusals", headers: Self.headers("u_1"))
             #expect(try opened.status == 404 || opened.json["refusals"] == [])
-            #expect(try await service.client.send("DELETE", Self.path, headers: Self.headers("u_1")).status == 202)
+            let deleted = try await service.client.send("DELETE", Self.path, headers: Self.headers("u_1"))
+            // Its bytes may be gone from the log already.
+            #expect([200, 202].contains(deleted.status))
             let gone = try await Self.read(service)
             #expect(try gone.status == 410 && gone.errorCode == "thread.deleted")
             #expect(service.runtime.refusals(of: "t_1", user: "u_1").refusals.isEmpty)
