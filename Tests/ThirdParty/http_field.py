@@ -194,7 +194,7 @@ for path, near in [
     ("/v1/threads/{t}/events?after=start&after=now", "twice"),
     ("/v1/threads/{t}/events?after=start&colour=red", "after, before, around, limit"),
     ("/v1/threads/{t}/events?=1", None),
-    ("/v1/threads/{t}/state?after=1-1", "no parameters"),
+    ("/v1/threads/{t}/state?after=1-1", "Its parameters are: at"),
     ("/v1/threads/{t}/subscribers?limit=1", "no parameters"),
     ("/health?verbose=1", None),
     ("/ready?verbose", None),
