@@ -20,8 +20,8 @@ final class HTTPDates: Sendable {
     static func text(_ time: Timestamp) -> String {
         let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-        // 1970-01-01 was a Thursday.
-        let day = days[Int((time.milliseconds / 86_400_000) % 7)]
+        // 1970-01-01 was a Thursday. The clock of a machine may be wrong.
+        let day = days[Int(((time.milliseconds / 86_400_000) % 7 + 7) % 7)]
         let parts = time.rfc3339.split { !$0.isNumber }
         let month = months[(Int(parts[1]) ?? 1) - 1]
         return "\(day), \(parts[2]) \(month) \(parts[0]) \(parts[3]):\(parts[4]):\(parts[5]) GMT"

@@ -35,7 +35,7 @@ struct ServiceListener: Service {
         channel.closeFuture.whenComplete { _ in arrived.finish() }
         await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
-                await onListening(channel)
+                if channel.isActive, !Task.isCancelled { await onListening(channel) }
                 await withDiscardingTaskGroup { tasks in
                     for await connection in waiting {
                         tasks.addTask { await connections.handle(value: connection, logger: logger) }
@@ -45,7 +45,8 @@ struct ServiceListener: Service {
                 quiescing.initiateShutdown(promise: nil)
             }
         } onCancel: {
-            channel.close(promise: nil)
+            // Also those that have sent no request, which nobody else would close.
+            quiescing.initiateShutdown(promise: nil)
         }
     }
 
