@@ -79,7 +79,7 @@ struct CardTable: Sendable {
     }
 
     private func places(beginningWith prefix: String, _ query: CardQuery) throws(EventLogError) -> [CardPlace] {
-        // In memory there is no order of ids: nobody keeps so many threads there that it matters.
+        // The ids are not sorted: a log in memory has few threads, and all of them are looked at.
         let found = cards.values.filter { $0.thread.rawValue.utf8.starts(with: prefix.utf8) }
         guard found.count <= CardReader.maximumPrefixCount else { throw CardQuery.tooMany(prefix) }
         return found.map(\.place).filter(query.includes)

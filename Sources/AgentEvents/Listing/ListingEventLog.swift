@@ -8,8 +8,8 @@
 /// A card is listed for the user whose thread it is, and under the name of each ``StoredValue/Kind/member`` of the thread,
 /// from the moment at which that value is saved until it is removed.
 ///
-/// What a page of cards costs grows with its length and the number of readers that are asked for, and with the logarithm of
-/// the number of threads; not with the threads of others.
+/// The cost of a page of cards grows with its length, with the number of readers asked for, and with the logarithm of the number
+/// of threads; not with the threads of others.
 ///
 /// The methods are called from any task after the log was opened, also while it appends; ``saveCards(_:through:)`` by one task
 /// at a time. Every such log passes `ListingLogConformance` in `AgentEventsTesting`.
@@ -57,7 +57,7 @@ public struct ThreadCard: Hashable, Sendable {
     public var user: UserID
     /// When something last happened in the thread.
     public var activity: Timestamp
-    /// What the list shows; the log does not look into it.
+    /// The content of the card, as the runtime has encoded it. The log stores it unread.
     public var bytes: [UInt8]
 
     public init(thread: ThreadID, user: UserID, activity: Timestamp, bytes: [UInt8]) {

@@ -1,8 +1,17 @@
 /// A log that knows its threads without waiting for anything: who asks where a subscription begins needs no turn of another thread.
 package protocol ImmediateEventLog: EventLog {
-    /// The record of a thread, as of ``EventLog/thread(_:)``. Called on event loops; it takes no longer than a look-up in memory.
-    func recordAtOnce(of thread: ThreadID) -> ThreadRecord?
+    /// The record of a thread, as of ``EventLog/thread(_:)``. Called on event loops: it waits for nobody, and takes no longer than a
+    /// look-up in memory.
+    func recordAtOnce(of thread: ThreadID) -> ImmediateAnswer<ThreadRecord>
 
     /// The deletion of a thread, as of `DeletingEventLog.deletion(of:)`. Called like ``recordAtOnce(of:)``.
-    func deletionAtOnce(of thread: ThreadID) -> ThreadDeletion?
+    func deletionAtOnce(of thread: ThreadID) -> ImmediateAnswer<ThreadDeletion>
+}
+
+/// The answer to a question that is not waited for.
+package enum ImmediateAnswer<Value: Sendable>: Sendable {
+    /// `nil` where there is none.
+    case known(Value?)
+    /// It is to be asked again by somebody who can wait.
+    case busy
 }

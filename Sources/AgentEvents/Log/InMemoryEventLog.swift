@@ -76,7 +76,7 @@ public final class InMemoryEventLog: EventLog {
     }
 
     public func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? {
-        recordAtOnce(of: thread)
+        state.withLock { $0.events.threads[thread]?.record }
     }
 
     public func startedRuns(
@@ -93,12 +93,13 @@ public final class InMemoryEventLog: EventLog {
 }
 
 extension InMemoryEventLog: ImmediateEventLog {
-    package func recordAtOnce(of thread: ThreadID) -> ThreadRecord? {
-        state.withLock { $0.events.threads[thread]?.record }
+    // Others hold the lock for as long as a page or a deletion takes.
+    package func recordAtOnce(of thread: ThreadID) -> ImmediateAnswer<ThreadRecord> {
+        state.withLockIfAvailable { .known($0.events.threads[thread]?.record) } ?? .busy
     }
 
-    package func deletionAtOnce(of thread: ThreadID) -> ThreadDeletion? {
-        state.withLock { $0.deletions[thread] }
+    package func deletionAtOnce(of thread: ThreadID) -> ImmediateAnswer<ThreadDeletion> {
+        state.withLockIfAvailable { .known($0.deletions[thread]) } ?? .busy
     }
 }
 
@@ -181,7 +182,7 @@ extension InMemoryEventLog: DeletingEventLog {
     }
 
     public func deletion(of thread: ThreadID) async throws(EventLogError) -> ThreadDeletion? {
-        deletionAtOnce(of: thread)
+        state.withLock { $0.deletions[thread] }
     }
 
     public func unfinishedDeletions() async throws(EventLogError) -> [ThreadID] {
@@ -193,7 +194,7 @@ extension InMemoryEventLog: DeletingEventLog {
     }
 }
 
-/// What is listed counts among what the log holds at most when it is saved, and takes no room from events.
+/// Saving cards fails when the log would hold more than its capacity with them. Cards that are saved take no room from events.
 extension InMemoryEventLog {
     public func saveCards(_ cards: [ThreadCard], through offset: UInt64) async throws(EventLogError) {
         for card in cards { try card.checkLimits() }

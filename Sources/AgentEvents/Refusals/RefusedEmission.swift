@@ -28,9 +28,9 @@ package struct RefusedEmission: Hashable, Sendable {
     package var index: Int?
     /// The number of events of the emission, all of which were refused with it.
     package var count: Int
-    /// Who sent it; `nil` for code in the process.
+    /// The user who sent it; `nil` for code in the process.
     package var author: UserID?
-    /// How often the same was refused in a row, and when the last time.
+    /// The number of times in a row that the same was refused; ``lastTime`` is the last of them.
     package var times = 1
     package var lastTime: Timestamp
 
@@ -77,7 +77,7 @@ package struct RefusedEmission: Hashable, Sendable {
         if bytes.count <= Self.maximumEventByteCount { event = Array(bytes) }
     }
 
-    /// Whether this one says the same as an earlier one of its thread.
+    /// Whether it differs from another refusal of its thread in nothing but its times.
     func repeats(_ other: RefusedEmission) -> Bool {
         var same = self
         (same.time, same.lastTime, same.times) = (other.time, other.lastTime, other.times)
@@ -86,8 +86,8 @@ package struct RefusedEmission: Hashable, Sendable {
 }
 
 extension AgentEventsError {
-    /// Whether something is wrong with the events of an emission, or there is no room for them: not with its key, the log or
-    /// the runtime, and not that the thread is gone or somebody else's.
+    /// Whether the events themselves were the reason, or there was no room for them; `false` when the reason was the key, the log,
+    /// the runtime, or a thread that is deleted or another user's.
     var isOfEvents: Bool {
         switch code.value {
         case .order, .wire, .storageLimit, .storageFull, .approvalUnknown, .approvalResolved, .approvalExpired,

@@ -8,8 +8,7 @@ import Synchronization
 ///                       └──── the thread is deleted, or its user ──> gone
 /// ```
 ///
-/// They are kept by the owner of the thread, so that whoever opens a thread for somebody else later does not find what was
-/// refused of others before it was there.
+/// They belong to a thread and its owner: when another user opens a thread with the same id later, they are not shown to that user.
 package struct RefusedEmissions: Sendable {
     package static let maximumCountOfThread = 32
     package static let maximumCount = 1024
@@ -18,7 +17,7 @@ package struct RefusedEmissions: Sendable {
     package struct OfThread: Hashable, Sendable {
         /// From the oldest to the latest.
         package var refusals: [RefusedEmission]
-        /// How many older ones were forgotten while later ones were there.
+        /// The number of older refusals that made room for later ones.
         package var forgottenCount: Int
 
         package init(refusals: [RefusedEmission] = [], forgottenCount: Int = 0) {

@@ -11,7 +11,7 @@ final class RetentionSweep: Sendable {
     private let wallClock: WallClock
     /// Is told of whom events were trimmed.
     private let storage: StorageUse?
-    /// Reads what is to be kept of events before they go.
+    /// Called before events are trimmed: reads of them what has to outlive them.
     private let willTrim: @Sendable () async -> Void
     private let state = Mutex(RetentionState())
 

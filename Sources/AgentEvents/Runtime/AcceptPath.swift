@@ -43,7 +43,8 @@ struct AcceptPath {
     /// The open runs that this process hosts, as far as their events are known to be in the log. Only where others write
     /// too: there what was accepted may be refused, a start as well as an end.
     private(set) var hostedRuns: Set<RunID> = []
-    /// What was refused by what is known of the thread, and may be decided again: one at most. Only where others write too.
+    /// The refusal that a newer state of the thread may turn into an acceptance: one at most, and only in a log with several
+    /// writers.
     private var undecidedRefusals: [RefusedEmission] = []
 
     /// - Parameter offered: is told how far events were offered.

@@ -134,8 +134,8 @@ package final class ThreadAccess: Sendable {
     /// Whether a thread was deleted that was the principal's, where the log knows that without waiting; `nil` elsewhere.
     func wasDeletedAtOnce(_ thread: ThreadID, of principal: Principal) -> Bool? {
         guard deletingLog != nil else { return false }
-        guard let immediateLog else { return nil }
-        return immediateLog.deletionAtOnce(of: thread)?.belonged(to: principal.user, thread: thread) ?? false
+        guard case .known(let deletion) = immediateLog?.deletionAtOnce(of: thread) else { return nil }
+        return deletion?.belonged(to: principal.user, thread: thread) ?? false
     }
 
     /// The id of a deleted thread opens none. Those whose thread it was are told so; to all others it is one that does not

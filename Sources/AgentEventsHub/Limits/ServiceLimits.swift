@@ -151,6 +151,16 @@ package final class ServiceLimits: Sendable {
             isRetryable: true, retryAfterMilliseconds: wait)
     }
 
+    /// Whether credentials of an address may be refused without a look at them; nothing is counted by this.
+    package func doubtsCredentials(from address: AddressKey?) -> Bool {
+        guard let address, configuration.authenticationFailuresPerAddress != nil else { return false }
+        let now = now
+        guard case .refused = addresses.with(address, { $0.check([AddressRate.failures], by: address, at: now) }) else {
+            return false
+        }
+        return true
+    }
+
     /// Credentials of an address did not count.
     package func recordAuthenticationFailure(from address: AddressKey?) {
         guard let address, configuration.authenticationFailuresPerAddress != nil else { return }

@@ -8,9 +8,9 @@ extension SubscriptionLookUp {
     /// - Returns: `nil` when a worker has to look it up.
     func runAtOnce() -> Result<Found, ProtocolError>? {
         guard case .now = request.start ?? .now, request.consumer == nil, request.snapshot != .atStart,
-            let log = pages.immediateLog
+            case .known(let known) = pages.immediateLog?.recordAtOnce(of: request.thread)
         else { return nil }
-        guard let record = log.recordAtOnce(of: request.thread) else {
+        guard let record = known else {
             guard let wasDeleted = access.wasDeletedAtOnce(request.thread, of: principal) else { return nil }
             return wasDeleted
                 ? .failure(.deleted(request.thread))

@@ -3,6 +3,7 @@ import NIOCore
 import NIOExtras
 import NIOPosix
 import ServiceLifecycle
+import Synchronization
 
 /// The listening socket of the service. Each connection that comes is set up on an event loop; those that have stayed HTTP get a
 /// task then.
@@ -28,11 +29,11 @@ struct ServiceListener: Service {
     func run() async throws {
         try await onStart()
         try Task.checkCancellation()
-        // Each connection is in it once at most, and all are counted.
         let (waiting, arrived) = AsyncStream.makeStream(of: StreamChildChannel.Value.self)
+        let arrivals = Arrivals(arrived)
         let quiescing = ServerQuiescingHelper(group: group)
-        let channel = try await listen(quiescing, arrived)
-        channel.closeFuture.whenComplete { _ in arrived.finish() }
+        let channel = try await listen(quiescing, arrivals)
+        channel.closeFuture.whenComplete { _ in arrivals.stopped() }
         await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
                 if channel.isActive, !Task.isCancelled { await onListening(channel) }
@@ -52,7 +53,7 @@ struct ServiceListener: Service {
 
     private func listen(
         _ quiescing: ServerQuiescingHelper,
-        _ arrived: AsyncStream<StreamChildChannel.Value>.Continuation
+        _ arrivals: Arrivals
     ) async throws -> any Channel {
         let bootstrap = ServerBootstrap(group: group)
             // The kernel takes its own limit for it, where that is less.
@@ -67,16 +68,14 @@ struct ServiceListener: Service {
             .childChannelInitializer { [connections, logger] channel in
                 channel.eventLoop.makeCompletedFuture {
                     let connection = try connections.setUp(channel, logger)
+                    arrivals.begin()
                     connection.negotiated.whenComplete { result in
                         switch result {
                         case .success(.webSocket), .success(.refused): break
-                        case .success(.http):
-                            guard case .terminated = arrived.yield(connection) else { return }
-                            // It has come too late.
-                            channel.close(promise: nil)
-                            Task { await connections.handle(value: connection, logger: logger) }
+                        case .success(.http): arrivals.serve(connection)
                         case .failure(let error): connections.lost(channel, error, logger)
                         }
+                        arrivals.end()
                     }
                 }
             }
@@ -85,5 +84,53 @@ struct ServiceListener: Service {
         case .unixSocket(let path):
             try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
         }
+    }
+}
+
+/// The connections that are yet to be decided about, and those that have stayed HTTP on their way to a task. The stream of the latter
+/// ends when the listener is closed and all are decided: a request that comes while the service stops is answered.
+///
+/// The stream holds open connections only, each of them once.
+private final class Arrivals: Sendable {
+    private struct State {
+        var undecidedCount = 0
+        var isStopped = false
+
+        var isOver: Bool { isStopped && undecidedCount == 0 }
+    }
+
+    private let state = Mutex(State())
+    private let arrived: AsyncStream<StreamChildChannel.Value>.Continuation
+
+    init(_ arrived: AsyncStream<StreamChildChannel.Value>.Continuation) { self.arrived = arrived }
+
+    /// A connection is there, and its first request is waited for. ``end()`` follows.
+    func begin() { state.withLock { $0.undecidedCount += 1 } }
+
+    /// The first request of a connection has come, or none will.
+    func end() {
+        let isOver = state.withLock { state in
+            state.undecidedCount -= 1
+            return state.isOver
+        }
+        if isOver { arrived.finish() }
+    }
+
+    /// A connection has stayed HTTP; called before its ``end()``.
+    func serve(_ connection: StreamChildChannel.Value) {
+        guard case .terminated = arrived.yield(connection) else { return }
+        // The listener was cancelled. The connection is kept until it is closed: SwiftNIO takes one that is given up before for
+        // a mistake.
+        connection.channel.closeFuture.whenComplete { _ in withExtendedLifetime(connection) {} }
+        connection.channel.close(promise: nil)
+    }
+
+    /// No further connection comes.
+    func stopped() {
+        let isOver = state.withLock { state in
+            state.isStopped = true
+            return state.isOver
+        }
+        if isOver { arrived.finish() }
     }
 }

@@ -7,6 +7,9 @@ extension AgentEventsHub {
     /// leaves it to HTTP/1.1. An upgrade at the hub's path that is declined is answered with the reason. Called in the initializer
     /// of the channel.
     ///
+    /// The handlers of HTTP are added when the first request comes: what an application adds belongs into `http`, and nothing is
+    /// added to the pipeline after this call.
+    ///
     /// ```swift
     /// ServerBootstrap(group: group).childChannelInitializer { channel in
     ///     channel.eventLoop.makeCompletedFuture {

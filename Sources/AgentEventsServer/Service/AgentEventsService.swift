@@ -4,6 +4,7 @@ import AgentEventsProtocol
 import Hummingbird
 import HummingbirdCore
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 public import Logging
 public import ServiceLifecycle
@@ -179,7 +180,12 @@ public struct AgentEventsService: Service {
                 http: HTTP1Channel(
                     responder: { request, writer, channel in
                         let response = try await responder.response(to: request, channel)
-                        try await writer.write(response: response.head, body: response.body)
+                        do {
+                            try await writer.write(response: response.head, body: response.body)
+                        } catch is HTTPParserError {
+                            // It would be answered by another head.
+                            throw ChannelError.ioOnClosedChannel
+                        }
                     }, configuration: http),
                 hub: hub, path: StreamProtocol.path,
                 entry: ConnectionEntry(configuration.listener, metrics: metrics), admissions: admissions),

@@ -226,21 +226,16 @@ final class ConnectionTicket: Sendable {
         }
     }
 
-    /// The answer of ``authenticate(_:by:)`` where nothing has to be waited for, or `nil`.
-    func authenticateAtOnce(
-        _ credentials: Credentials,
-        by authenticator: any Authenticator
-    ) -> Result<Principal, ProtocolError>? {
+    /// The principal of ``authenticate(_:by:)`` where nothing has to be waited for; `nil` where it has to, and where the credentials
+    /// do not count, which is found, told and counted there.
+    func admitAtOnce(_ credentials: Credentials, by authenticator: any Authenticator) -> Principal? {
         guard let authenticator = authenticator as? any ImmediateAuthenticator else { return nil }
         let (credentials, address) = known(credentials)
-        if let refusal = usage.refusalOfCredentials(from: address) { return .failure(refusal) }
-        switch authenticator.authenticateAtOnce(credentials) {
-        case .success(let principal):
-            onAuthenticated()
-            return .success(principal)
-        case .failure(let error): return .failure(refusal(error, from: address))
-        case nil: return nil
-        }
+        guard !usage.doubtsCredentials(from: address),
+            case .success(let principal) = authenticator.authenticateAtOnce(credentials)
+        else { return nil }
+        onAuthenticated()
+        return principal
     }
 
     /// The credentials with the address of their client, and that under which it is counted.

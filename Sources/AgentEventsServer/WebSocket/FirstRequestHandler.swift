@@ -13,9 +13,18 @@ final class FirstRequestHandler<HTTP: Sendable>: ChannelInboundHandler, Removabl
     typealias InboundOut = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    private enum State {
+        /// No byte has come.
+        case waiting
+        /// A part of a head has come, and the rest may be in what is read next.
+        case reading(ByteBuffer)
+        /// It is a WebSocket, is for HTTP to decide, or is gone.
+        case over
+    }
+
     private let pipeline: StreamPipeline<HTTP>
     private let negotiated: EventLoopPromise<StreamPipeline<HTTP>.Negotiated>
-    private var hasReceived = false
+    private var state = State.waiting
     private var timeout: Scheduled<Void>?
 
     /// - Parameter negotiated: is told what the first request has made of the connection.
@@ -27,24 +36,50 @@ final class FirstRequestHandler<HTTP: Sendable>: ChannelInboundHandler, Removabl
     func handlerAdded(context: ChannelHandlerContext) {
         let deadline = TimeAmount.seconds(pipeline.hub.limits.handshakeSeconds)
         timeout = context.eventLoop.assumeIsolated().scheduleTask(in: deadline) {
-            if self.hasReceived {
-                // A part of a head: the client is told.
-                context.fireErrorCaught(RequestTimeout())
-            } else {
+            if case .waiting = self.state {
                 self.pipeline.hub.requestFailures.record(.silent)
                 context.close(promise: nil)
+            } else {
+                // A part of a head: the client is told.
+                context.fireErrorCaught(RequestTimeout())
             }
         }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !hasReceived else { return context.fireChannelRead(data) }
-        hasReceived = true
-        let bytes = unwrapInboundIn(data)
-        if upgrade(bytes, context) { return }
+        var bytes = unwrapInboundIn(data)
+        switch state {
+        case .over: return context.fireChannelRead(data)
+        case .waiting: break
+        case .reading(var earlier):
+            earlier.writeImmutableBuffer(bytes)
+            bytes = earlier
+        }
+        if bytes.hasWholeHead || bytes.readableBytes > HTTPLimits.headByteCount {
+            state = .over
+            if !upgrade(bytes, context) { leaveToHTTP(bytes, context) }
+        } else {
+            state = .reading(bytes)
+        }
+    }
+
+    /// A head comes in one piece mostly, but not in one read. What is only a part of one when nothing more is there is left to HTTP,
+    /// which watches the time that the rest takes.
+    func channelReadComplete(context: ChannelHandlerContext) {
+        giveUp(context)
+        context.fireChannelReadComplete()
+    }
+
+    private func giveUp(_ context: ChannelHandlerContext) {
+        guard case .reading(let bytes) = state else { return }
+        state = .over
+        leaveToHTTP(bytes, context)
+    }
+
+    private func leaveToHTTP(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
         do {
             try pipeline.addHTTP(to: context.channel, self).cascade(to: negotiated)
-            context.fireChannelRead(data)
+            context.fireChannelRead(wrapInboundOut(bytes))
         } catch {
             negotiated.fail(error)
             context.close(promise: nil)
@@ -88,17 +123,20 @@ final class FirstRequestHandler<HTTP: Sendable>: ChannelInboundHandler, Removabl
 
     private func end() {
         timeout?.cancel()
-        // Nothing has come; HTTP tells of it otherwise.
-        if !hasReceived { negotiated.fail(ChannelError.eof) }
-        hasReceived = true
+        // No request has come; HTTP tells of it otherwise.
+        if case .over = state { return }
+        state = .over
+        negotiated.fail(ChannelError.eof)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case is ChannelShouldQuiesceEvent:
             context.close(promise: nil)
-        case ChannelEvent.inputClosed where !hasReceived:
-            context.close(promise: nil)
+        case ChannelEvent.inputClosed:
+            giveUp(context)
+            if case .waiting = state { return context.close(promise: nil) }
+            context.fireUserInboundEventTriggered(event)
         default:
             context.fireUserInboundEventTriggered(event)
         }
@@ -108,5 +146,17 @@ final class FirstRequestHandler<HTTP: Sendable>: ChannelInboundHandler, Removabl
     func remove(from channel: any Channel) {
         timeout?.cancel()
         channel.pipeline.syncOperations.removeHandler(self, promise: nil)
+    }
+}
+
+extension ByteBuffer {
+    /// Whether an empty line is in it, at which a head ends.
+    fileprivate var hasWholeHead: Bool {
+        withUnsafeReadableBytes { bytes in
+            (3..<max(3, bytes.count)).contains { index in
+                bytes[index] == UInt8(ascii: "\n") && bytes[index - 1] == UInt8(ascii: "\r")
+                    && bytes[index - 2] == UInt8(ascii: "\n") && bytes[index - 3] == UInt8(ascii: "\r")
+            }
+        }
     }
 }

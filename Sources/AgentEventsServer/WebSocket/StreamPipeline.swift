@@ -62,10 +62,7 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
         else { return nil }
         let credentials = Credentials(
             authorization: head.authorization, subprotocols: head.request.subprotocols, path: head.request.path)
-        // What is refused is not counted here: HTTP says it, and asks again.
-        guard case .success(let principal) = ticket.authenticateAtOnce(credentials, by: hub.authenticator) else {
-            return nil
-        }
+        guard let principal = ticket.admitAtOnce(credentials, by: hub.authenticator) else { return nil }
         return ImmediateAdmission(
             principal: principal, subprotocol: subprotocol, key: key, byteCount: head.byteCount)
     }

@@ -130,8 +130,8 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         let credentials = Credentials(
             authorization: head.headers.first(name: "authorization"), subprotocols: request.subprotocols,
             path: request.path)
-        if let result = ticket.authenticateAtOnce(credentials, by: authenticator) {
-            return authenticated(result, credentials, head, request, subprotocol, context)
+        if let principal = ticket.admitAtOnce(credentials, by: authenticator) {
+            return authenticated(.success(principal), credentials, head, request, subprotocol, context)
         }
         state = .authenticating
         let authenticator = authenticator

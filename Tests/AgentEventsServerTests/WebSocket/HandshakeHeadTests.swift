@@ -150,38 +150,8 @@ struct HandshakeHeadTests {
         #expect(readCount > 5000)
     }
 
-    /// The bytes that a connection answers with, up to the id in the welcome, which differs.
-    private static func answer(_ parts: [String], _ authenticator: any Authenticator) throws -> String {
-        let loop = EmbeddedEventLoop()
-        let channel = EmbeddedChannel(loop: loop)
-        let hub = AgentEventsHub(
-            runtime: AgentRuntime(log: InMemoryEventLog()), agents: [], authorizer: OwnershipAuthorizer(),
-            authenticator: authenticator, configuration: HubConfiguration(), limits: StreamLimits(),
-            metrics: TestMetrics(), logger: Logger(label: "test"), onUnresponsiveAgents: { _ in })
-        try hub.configure(channel) { _ in }
-        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
-        for part in parts { try channel.writeInbound(ByteBuffer(string: part)) }
-        loop.run()
-        var answer = ""
-        while let bytes = try channel.readOutbound(as: ByteBuffer.self) { answer += String(buffer: bytes) }
-        _ = try? channel.finish(acceptAlreadyClosed: true)
-        return answer.components(beforeFirst: "\"connection_id\"")
-    }
-
-    /// In one part it is answered here, in two by HTTP.
-    @Test(arguments: [[], ["Sec-WebSocket-Protocol: x, agent-events.v1"]])
-    func theAnswerIsThatOfHTTP(_ added: [String]) throws {
-        let head = Self.head(adding: added)
-        let whole = try Self.answer([head], NoAuthentication())
-        #expect(whole.hasPrefix("HTTP/1.1 101 Switching Protocols\r\n"))
-        #expect(whole.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"))
-        #expect(whole.hasSuffix("{\"op\":\"welcome\","))
-        #expect(try Self.answer([String(head.prefix(30)), String(head.dropFirst(30))], NoAuthentication()) == whole)
-    }
-
-    /// What comes in the same bytes belongs to the stream.
-    @Test func aMessageMayComeWithTheHead() throws {
-        let ping = EmbeddedStream.frame(.text, #"{"op":"ping"}"#)
+    /// A new connection of a hub.
+    private static func connection() throws -> (channel: EmbeddedChannel, loop: EmbeddedEventLoop) {
         let loop = EmbeddedEventLoop()
         let channel = EmbeddedChannel(loop: loop)
         let hub = AgentEventsHub(
@@ -190,20 +160,83 @@ struct HandshakeHeadTests {
             metrics: TestMetrics(), logger: Logger(label: "test"), onUnresponsiveAgents: { _ in })
         try hub.configure(channel) { _ in }
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
-        var bytes = ByteBuffer(string: Self.head())
-        bytes.writeImmutableBuffer(ping)
-        try channel.writeInbound(bytes)
+        return (channel, loop)
+    }
+
+    private static func hasHTTP(_ channel: EmbeddedChannel) -> Bool {
+        (try? channel.pipeline.syncOperations.handler(type: ParseErrorHandler.self)) != nil
+    }
+
+    private static func sent(_ channel: EmbeddedChannel) throws -> String {
+        var sent = ""
+        while let bytes = try channel.readOutbound(as: ByteBuffer.self) { sent += String(buffer: bytes) }
+        return sent
+    }
+
+    /// - Returns: what is sent to the client, up to the id in the welcome, which differs; and whether HTTP has had a part in it.
+    ///
+    /// - Parameter turns: the reads of each turn of the loop.
+    private static func answer(_ turns: [[String]]) throws -> (text: String, isByHTTP: Bool) {
+        let (channel, loop) = try connection()
+        var isByHTTP = false
+        for reads in turns {
+            for bytes in reads { channel.pipeline.fireChannelRead(ByteBuffer(string: bytes)) }
+            channel.pipeline.fireChannelReadComplete()
+            isByHTTP = isByHTTP || hasHTTP(channel)
+        }
         loop.run()
-        var answer = ""
-        while let bytes = try channel.readOutbound(as: ByteBuffer.self) { answer += String(buffer: bytes) }
-        #expect(answer.contains(#""op":"welcome""#))
-        #expect(answer.contains(#"{"op":"pong""#))
+        let text = try sent(channel)
+        _ = try? channel.finish(acceptAlreadyClosed: true)
+        return (text.firstRange(of: "\"connection_id\"").map { String(text[..<$0.lowerBound]) } ?? text, isByHTTP)
+    }
+
+    /// It is answered here when it comes in one turn, in however many reads, and by HTTP otherwise.
+    @Test(arguments: [
+        [], ["Sec-WebSocket-Protocol: x, agent-events.v1"], ["Cookie: " + String(repeating: "x", count: 3000)],
+    ])
+    func theAnswerIsThatOfHTTP(_ added: [String]) throws {
+        let head = Self.head(adding: added)
+        let (first, rest) = (String(head.prefix(30)), String(head.dropFirst(30)))
+        let whole = try Self.answer([[head]])
+        #expect(!whole.isByHTTP)
+        #expect(whole.text.hasPrefix("HTTP/1.1 101 Switching Protocols\r\n"))
+        #expect(whole.text.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"))
+        #expect(whole.text.hasSuffix("{\"op\":\"welcome\","))
+        #expect(try Self.answer([[first, rest]]) == whole)
+        let other = try Self.answer([[first], [rest]])
+        #expect(other.isByHTTP)
+        #expect(other.text == whole.text)
+    }
+
+    /// A request without a head that ends is none that is kept.
+    @Test func whatIsTooLongIsLeftToHTTP() throws {
+        let answer = try Self.answer([
+            ["GET /v1/stream HTTP/1.1\r\nX: "] + Array(repeating: String(repeating: "x", count: 8000), count: 9)
+        ])
+        #expect(answer.isByHTTP)
+        #expect(answer.text.hasPrefix("HTTP/1.1 431 "))
+    }
+
+    /// The client says no more in the middle of a head.
+    @Test func aPartOfAHeadBeforeTheEndIsGivenToHTTP() throws {
+        let (channel, _) = try Self.connection()
+        channel.pipeline.fireChannelRead(ByteBuffer(string: "GET / HT"))
+        #expect(!Self.hasHTTP(channel))
+        channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        #expect(Self.hasHTTP(channel) || !channel.isActive)
         _ = try? channel.finish(acceptAlreadyClosed: true)
     }
-}
 
-extension String {
-    fileprivate func components(beforeFirst text: String) -> String {
-        firstRange(of: text).map { String(self[..<$0.lowerBound]) } ?? self
+    /// What comes in the same bytes belongs to the stream.
+    @Test func aMessageMayComeWithTheHead() throws {
+        let (channel, loop) = try Self.connection()
+        var bytes = ByteBuffer(string: Self.head())
+        bytes.writeImmutableBuffer(EmbeddedStream.frame(.text, #"{"op":"ping"}"#))
+        try channel.writeInbound(bytes)
+        loop.run()
+        let sent = try Self.sent(channel)
+        #expect(sent.contains(#""op":"welcome""#))
+        #expect(sent.contains(#"{"op":"pong""#))
+        _ = try? channel.finish(acceptAlreadyClosed: true)
     }
 }
