@@ -3,7 +3,6 @@ import NIOCore
 import NIOExtras
 import NIOPosix
 import ServiceLifecycle
-import Synchronization
 
 /// The listening socket of the service. Each connection that comes is set up on an event loop; those that have stayed HTTP get a
 /// task then.
@@ -53,7 +52,7 @@ struct ServiceListener: Service {
 
     private func listen(
         _ quiescing: ServerQuiescingHelper,
-        _ arrivals: Arrivals
+        _ arrivals: Arrivals<StreamChildChannel.Value>
     ) async throws -> any Channel {
         let bootstrap = ServerBootstrap(group: group)
             // The kernel takes its own limit for it, where that is less.
@@ -72,7 +71,8 @@ struct ServiceListener: Service {
                     connection.negotiated.whenComplete { result in
                         switch result {
                         case .success(.webSocket), .success(.refused): break
-                        case .success(.http): arrivals.serve(connection)
+                        case .success(.http):
+                            if !arrivals.serve(connection) { Self.drop(connection) }
                         case .failure(let error): connections.lost(channel, error, logger)
                         }
                         arrivals.end()
@@ -85,52 +85,11 @@ struct ServiceListener: Service {
             try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
         }
     }
-}
 
-/// The connections that are yet to be decided about, and those that have stayed HTTP on their way to a task. The stream of the latter
-/// ends when the listener is closed and all are decided: a request that comes while the service stops is answered.
-///
-/// The stream holds open connections only, each of them once.
-private final class Arrivals: Sendable {
-    private struct State {
-        var undecidedCount = 0
-        var isStopped = false
-
-        var isOver: Bool { isStopped && undecidedCount == 0 }
-    }
-
-    private let state = Mutex(State())
-    private let arrived: AsyncStream<StreamChildChannel.Value>.Continuation
-
-    init(_ arrived: AsyncStream<StreamChildChannel.Value>.Continuation) { self.arrived = arrived }
-
-    /// A connection is there, and its first request is waited for. ``end()`` follows.
-    func begin() { state.withLock { $0.undecidedCount += 1 } }
-
-    /// The first request of a connection has come, or none will.
-    func end() {
-        let isOver = state.withLock { state in
-            state.undecidedCount -= 1
-            return state.isOver
-        }
-        if isOver { arrived.finish() }
-    }
-
-    /// A connection has stayed HTTP; called before its ``end()``.
-    func serve(_ connection: StreamChildChannel.Value) {
-        guard case .terminated = arrived.yield(connection) else { return }
-        // The listener was cancelled. The connection is kept until it is closed: SwiftNIO takes one that is given up before for
-        // a mistake.
+    /// The listener was cancelled before a connection had a task. It is kept until it is closed: SwiftNIO takes one that is given up
+    /// before for a mistake.
+    private static func drop(_ connection: StreamChildChannel.Value) {
         connection.channel.closeFuture.whenComplete { _ in withExtendedLifetime(connection) {} }
         connection.channel.close(promise: nil)
-    }
-
-    /// No further connection comes.
-    func stopped() {
-        let isOver = state.withLock { state in
-            state.isStopped = true
-            return state.isOver
-        }
-        if isOver { arrived.finish() }
     }
 }
