@@ -8,6 +8,13 @@ step := .ci/step
 # whatever makes it plan anew compiles everything anew. Programs that are run go without it.
 export SWIFT_DETERMINISTIC_HASHING := 1
 as_usual := env -u SWIFT_DETERMINISTIC_HASHING
+# What `make test` runs comes from one build, a debug build with its assertions, in which the product is optimized (see the end of
+# Package.swift): the simulation needs the speed, and a release build beside it would take ten minutes more.
+checked := .build/checks
+checked_build := env OPTIMIZED=1 swift build --scratch-path $(checked) --build-tests --disable-index-store
+checked_simulation := $(checked)/debug/agent-events-simulation
+# Runs with what was built so.
+with_checked := env -u SWIFT_DETERMINISTIC_HASHING BUILT=$(CURDIR)/$(checked)/debug
 swift_files := Sources Tests Package.swift
 documented := AgentEvents AgentEventsFiles AgentEventsFileLog AgentEventsProtocol AgentEventsHub AgentEventsServer \
     AgentEventsTokens AgentEventsClient AgentEventsInProcess AgentEventsPrometheus \
@@ -17,15 +24,16 @@ third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_ru
     webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts operating \
     tls listening deployment tokens abuse isolation timing deletion backups traces heads \
     goodbye server_sent_events watched_threads origins
-# Scripts that drive a browser.
-browsed := examples hostile_page inspector_page inspector_live inspector_frames inspector_refusals event_source
+# Scripts that drive a browser. The self-tests of those in the second line take long and are for `make browser` alone, as is all
+# of inspector_frames, which judges times.
+browsed := examples hostile_page inspector_page inspector_live inspector_refusals event_source
+alone_in_browser := inspector_live inspector_frames
 # Scripts that run beside each other: they measure nothing, and leave most of the machine to each other.
 beside := pipelined bad_input field_drafts crash full_disk deletion heads demo_run taking_part commands \
     command_input command_crashes restarts tokens tail_client histories webhook_receiver outside_runs pipes \
     backups operating traces mounted tls listening deployment server_sent_events watched_threads origins
-# The simulation is run as a release build always, and the service for the long checks: it takes twice as long to build.
-release_simulation := swift build -c release --product agent-events-simulation
-release_build := sh -c 'swift build -c release --product agent-events && $(release_simulation)'
+# The long checks are of release builds.
+release_build := sh -c 'swift build -c release --product agent-events && swift build -c release --product agent-events-simulation'
 simulation := .build/release/agent-events-simulation
 # Each commit is tried in worlds of its own, and always in the same ones; `make soak` takes others each time.
 seed = $$(printf '%d' "0x$$(git rev-parse --short=12 HEAD 2>/dev/null || echo 1)")
@@ -34,7 +42,7 @@ soaked := every_cut kill_under_load slow_among_fast herd no_ghosts abuse isolati
 help:
 	@echo 'make run      build the service and start it with the demo agent (arguments: make run arguments="--port 9000")'
 	@echo 'make test     set up, lint, build, and run every check there is'
-	@echo 'make browser  set up a browser, and run the checks of the pages in it'
+	@echo 'make browser  run the checks of the pages in a browser alone, and all of their self-tests'
 	@echo 'make soak     build for speed, simulate for ten minutes, and run the long forms of the checks under faults and'
 	@echo '              load: three quarters of an hour at most, and the builds'
 	@echo 'make mutations'
@@ -55,7 +63,7 @@ run: .build/setup/build
 	@exec $(as_usual) .build/debug/agent-events serve --demo $(arguments)
 
 # One recipe, so that the steps run one after the other, and each tells how it went.
-test: .build/setup/checks
+test: .build/setup/browser
 	@rm -f .build/logs/passed
 	@$(step) lint swift format lint --strict --parallel --recursive $(swift_files)
 	@$(step) 'page' .ci/page --check
@@ -64,40 +72,42 @@ test: .build/setup/checks
 	@$(step) 'environment self-test' $(python) Tests/Environment/check_environment.py --self-test
 	@$(step) 'trait-less self-test' Tests/TraitlessConsumer/check.sh --self-test
 	@$(step) 'trait-less consumer' Tests/TraitlessConsumer/check.sh
-	@$(step) build swift build --build-tests
 	@export STEP_IN_ONE_LINE=1; \
 	    $(step) 'schemas self-test' $(python) Tests/Schemas/check_schemas.py --self-test & checked=$$!; \
-	    $(step) 'release build' $(release_simulation); built=$$?; \
+	    $(step) build $(checked_build); built=$$?; \
 	    wait $$checked && exit $$built
-	@$(step) 'simulation' $(as_usual) $(simulation) --steps 1000000 --seed $(seed)
+	@$(step) 'simulation' $(with_checked) $(checked_simulation) --steps 1000000 --seed $(seed)
 	@export STEP_IN_ONE_LINE=1; \
-	    $(step) 'races' $(as_usual) $(simulation) --races 4 & races=$$!; \
-	    $(step) 'fuzzing' $(as_usual) $(simulation) --fuzz 1000000 --seed $(seed); fuzzed=$$?; \
+	    $(step) 'races' $(with_checked) $(checked_simulation) --races 4 & races=$$!; \
+	    $(step) 'fuzzing' $(with_checked) $(checked_simulation) --fuzz 1000000 --seed $(seed); fuzzed=$$?; \
 	    wait $$races && exit $$fuzzed
 	@$(step) 'simulation, bugs' $(python) Tests/Mutations/mutations.py --self-test
-	@$(step) 'swift tests' $(as_usual) .ci/swift-tests
-	@$(step) 'JavaScript' $(as_usual) .ci/javascript
-	@$(step) 'third-party self-tests' $(as_usual) .ci/self-tests $(python) $(third_party)
-	@$(step) 'RFC 6455' $(as_usual) $(python) Tests/ThirdParty/rfc6455.py
-	@$(step) 'HTTP in the field' $(as_usual) $(python) Tests/ThirdParty/http_field.py
-	@$(step) 'many threads' $(as_usual) $(python) Tests/ThirdParty/many_threads.py
-	@$(step) 'abuse' $(as_usual) $(python) Tests/ThirdParty/abuse.py
-	@$(step) 'isolation' $(as_usual) $(python) Tests/ThirdParty/isolation.py
-	@$(step) 'timing' $(as_usual) $(python) Tests/ThirdParty/timing.py
-	@$(step) 'every cut' $(as_usual) $(python) Tests/ThirdParty/every_cut.py
-	@$(step) 'kill -9 under load' $(as_usual) $(python) Tests/ThirdParty/kill_under_load.py
-	@$(step) 'slow among fast' $(as_usual) $(python) Tests/ThirdParty/slow_among_fast.py
-	@$(step) 'herd' $(as_usual) $(python) Tests/ThirdParty/herd.py
-	@$(step) 'goodbye' $(as_usual) $(python) Tests/ThirdParty/goodbye.py
-	@$(step) 'no ghosts' $(as_usual) $(python) Tests/ThirdParty/no_ghosts.py
-	@$(as_usual) .ci/lanes $(python) $(beside)
+	@$(step) 'swift tests' $(with_checked) .ci/swift-tests
+	@$(step) 'JavaScript' $(with_checked) .ci/javascript
+	@$(step) 'third-party self-tests' $(with_checked) .ci/self-tests $(python) ThirdParty $(third_party)
+	@$(step) 'RFC 6455' $(with_checked) $(python) Tests/ThirdParty/rfc6455.py
+	@$(step) 'HTTP in the field' $(with_checked) $(python) Tests/ThirdParty/http_field.py
+	@$(step) 'many threads' $(with_checked) $(python) Tests/ThirdParty/many_threads.py
+	@$(step) 'abuse' $(with_checked) $(python) Tests/ThirdParty/abuse.py
+	@$(step) 'isolation' $(with_checked) $(python) Tests/ThirdParty/isolation.py
+	@$(step) 'timing' $(with_checked) $(python) Tests/ThirdParty/timing.py
+	@$(step) 'every cut' $(with_checked) $(python) Tests/ThirdParty/every_cut.py
+	@$(step) 'kill -9 under load' $(with_checked) $(python) Tests/ThirdParty/kill_under_load.py
+	@$(step) 'slow among fast' $(with_checked) $(python) Tests/ThirdParty/slow_among_fast.py
+	@$(step) 'herd' $(with_checked) $(python) Tests/ThirdParty/herd.py
+	@$(step) 'goodbye' $(with_checked) $(python) Tests/ThirdParty/goodbye.py
+	@$(step) 'no ghosts' $(with_checked) $(python) Tests/ThirdParty/no_ghosts.py
+	@$(with_checked) .ci/lanes $(python) ThirdParty $(beside)
+	@$(step) 'browser self-tests' $(with_checked) .ci/self-tests $(python) Browser \
+	    $(filter-out $(alone_in_browser),$(browsed))
+	@$(with_checked) .ci/lanes $(python) Browser $(browsed)
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
 
 # The pages of the service in Chromium.
 browser: .build/setup/browser
 	@rm -f .build/logs/passed
 	@$(step) build swift build --product agent-events
-	@for script in $(browsed); do \
+	@for script in $(sort $(browsed) $(alone_in_browser)); do \
 	    $(step) "$$script, self-test" $(as_usual) $(python) Tests/Browser/$$script.py --self-test || exit 1; \
 	    $(step) "$$script" $(as_usual) $(python) Tests/Browser/$$script.py || exit 1; \
 	done

@@ -423,3 +423,11 @@ let package = Package(
         ),
     ]
 )
+
+// For `make test`: a debug build in which the product is optimized and keeps its assertions. The tests themselves and the packages
+// are not.
+if Context.environment["OPTIMIZED"] != nil {
+    for target in package.targets where target.type != .test && target.swiftSettings != nil {
+        target.swiftSettings? += [.unsafeFlags(["-O", "-assert-config", "Debug"])]
+    }
+}

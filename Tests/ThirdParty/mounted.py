@@ -14,10 +14,9 @@ import sys
 from pathlib import Path
 
 from self_test import check_broken
-from service import ROOT, SUBPROTOCOL, Answer, Service
+from service import BUILT, SUBPROTOCOL, Answer, Service
 from thread_reader import Fault, ThreadReader
 
-FOLDER = ROOT / ".build" / "debug"
 TIME_LIMIT = 600
 
 # The routes of each example itself: method, path, body, and the status and the text of the answer.
@@ -232,7 +231,7 @@ def self_test():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the examples are (default: %(default)s)")
+    parser.add_argument("--folder", type=Path, default=BUILT, help="where the examples are (default: %(default)s)")
     parser.add_argument("--self-test", action="store_true", help="check the checks")
     arguments = parser.parse_args()
     if arguments.self_test:

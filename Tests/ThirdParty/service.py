@@ -13,7 +13,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-DEFAULT_BINARY = ROOT / ".build" / "debug" / "agent-events"
+# Where the programs are: `make test` has a build of its own.
+BUILT = Path(os.environ.get("BUILT", ROOT / ".build" / "debug"))
+DEFAULT_BINARY = BUILT / "agent-events"
 STREAM_PATH = "/v1/stream"
 SUBPROTOCOL = "agent-events.v1"
 # Deadlines are for what hangs, and not for what is slow: the machine may be busy with other things.

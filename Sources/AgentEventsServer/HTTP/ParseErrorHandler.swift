@@ -94,7 +94,7 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
         "the request did not come in time: a head has 10 seconds, and a body 30 seconds and one more for each 16 KiB",
         isRetryable: true)
 
-    private static let twoHosts = ProtocolError(.requestInvalid, "a request has one header Host")
+    private static let notOneHost = ProtocolError(.requestInvalid, "a request of HTTP/1.1 has one header Host")
 
     private func close(_ context: ChannelHandlerContext) {
         isClosing = true
@@ -110,9 +110,10 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .head(let head):
             isReceiving = true
             unansweredCount += 1
-            // Which of them counts is a matter of taste, and who asks for two wants to find out.
-            guard head.headers["Host"].count < 2 else {
-                return fail(HTTPParserError.invalidHeaderToken, Self.twoHosts, context)
+            // RFC 9112, section 3.2. Which of two counts is a matter of taste, and who asks for both wants to find out.
+            let hostCount = head.headers["Host"].count
+            guard hostCount == 1 || hostCount == 0 && head.version == .http1_0 else {
+                return fail(HTTPParserError.invalidHeaderToken, Self.notOneHost, context)
             }
             isUpgrading = head.headers.contains(name: "Upgrade")
             origin = head.headers.first(name: "Origin")

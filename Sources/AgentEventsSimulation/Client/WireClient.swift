@@ -5,7 +5,7 @@ import AgentEventsProtocol
 import NIOCore
 
 /// A client as the service sees it: messages over a connection that may break, be slow or be half gone. It checks everything
-/// that comes.
+/// that comes. The file is long because what may come depends on all that was sent.
 final class WireClient {
     private enum Following: Equatable {
         case none
@@ -402,12 +402,5 @@ final class WireClient {
             }
         }
         return watched?.missing
-    }
-}
-
-extension Principal {
-    /// One that chooses the ids of its threads, and emits for every user.
-    static func backend(of user: UserID, _ scopes: Set<Scope>) -> Principal {
-        Principal(user: user, scopes: scopes.union([.open]), actsAs: .everybody)
     }
 }

@@ -94,7 +94,8 @@ struct ParseErrorHandlerTests {
         switch step {
         case .head:
             channel.pipeline.fireChannelRead(
-                HTTPServerRequestPart.head(HTTPRequestHead(version: .http1_1, method: .POST, uri: "/")))
+                HTTPServerRequestPart.head(
+                    HTTPRequestHead(version: .http1_1, method: .POST, uri: "/", headers: ["Host": "localhost"])))
         case .end: channel.pipeline.fireChannelRead(HTTPServerRequestPart.end(nil))
         case .answer:
             channel.writeAndFlush(

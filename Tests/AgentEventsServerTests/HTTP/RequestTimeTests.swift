@@ -111,8 +111,11 @@ struct RequestTimeTests {
         func finish() { _ = try? channel.finish(acceptAlreadyClosed: true) }
     }
 
-    private static func head(_ fields: [(String, String)] = []) -> HTTPServerRequestPart {
-        .head(HTTPRequestHead(version: .http1_1, method: .POST, uri: "/", headers: HTTPHeaders(fields)))
+    private static func head(
+        _ fields: [(String, String)] = [], hosts: [String] = ["localhost"], version: HTTPVersion = .http1_1
+    ) -> HTTPServerRequestPart {
+        let headers = HTTPHeaders(hosts.map { ("Host", $0) } + fields)
+        return .head(HTTPRequestHead(version: version, method: .POST, uri: "/", headers: headers))
     }
 
     private static let byte = HTTPServerRequestPart.body(ByteBuffer(string: "x"))
@@ -175,11 +178,20 @@ struct RequestTimeTests {
         #expect(!stage.channel.isActive)
     }
 
-    @Test func aRequestForTwoHostsIsRefused() throws {
+    @Test(arguments: [[], ["localhost", "evil.test"]]) func aRequestForNoHostOrForTwoIsRefused(_ hosts: [String]) throws
+    {
         let stage = try Stage()
         defer { stage.finish() }
-        stage.feed(Self.head([("Host", "localhost"), ("host", "evil.test")]), .end(nil))
+        stage.feed(Self.head(hosts: hosts), .end(nil))
         #expect(try stage.statuses() == [400])
         #expect(!stage.channel.isActive)
+    }
+
+    @Test func oneOfHTTP10NeedsNoHost() throws {
+        let stage = try Stage()
+        defer { stage.finish() }
+        stage.feed(Self.head(hosts: [], version: .http1_0), .end(nil))
+        try stage.answer()
+        #expect(try stage.statuses() == [200])
     }
 }

@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from '../../../Sources/AgentEventsServer/Page/agent-events.js';
 
-export const binary = process.env.AGENT_EVENTS ?? fileURLToPath(new URL('../../../.build/debug/agent-events', import.meta.url));
+// `make test` has a build of its own.
+const built = process.env.BUILT ?? fileURLToPath(new URL('../../../.build/debug', import.meta.url));
+export const binary = process.env.AGENT_EVENTS ?? `${built}/agent-events`;
 export const isBuilt = existsSync(binary);
 export const secret = 'a secret of at least thirty-two bytes';
 
