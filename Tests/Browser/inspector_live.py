@@ -494,7 +494,7 @@ def threads_list(stage):
         begin(stage, f"t_many_{number:02}", ended())
     begin(stage, "t_listed", ended())
     page = stage.page()
-    page.wait_for_function("() => inspector.listing.feed.isLive && document.querySelectorAll('.thread').length === 50")
+    page.wait_for_function("() => inspector.listing.isLive && document.querySelectorAll('.thread').length === 50")
     asked = []
     page.on("request", lambda request: asked.append(request.url) if "/v1/threads?" in request.url else None)
     first = "document.querySelector('.threads .thread').dataset.id"
@@ -523,7 +523,7 @@ def threads_list(stage):
     missing = {"t_late", "t_listed", "t_fresh", *(f"t_many_{number:02}" for number in range(55))} - set(ids)
     expect(not missing and len(set(ids)) == len(ids), f"the list has lost {missing}, or has one twice")
     page.locator(".threads input[type=search]").fill("status:running LISTED")
-    page.wait_for_function("() => document.querySelectorAll('.thread').length === 1 && inspector.listing.feed.isLive")
+    page.wait_for_function("() => document.querySelectorAll('.thread').length === 1 && inspector.listing.isLive")
     stage.emit("t_listed", ended("r_2"))
     page.wait_for_function("() => document.querySelectorAll('.thread').length === 0")
     page.locator(".threads input[type=search]").fill("listed")
@@ -569,7 +569,7 @@ BROKEN = [
     ("what was lost is forgotten", "Timeout", broken("session.js", "if (this.history.length) this.previous = { history: this.history, reason };", ""), diverged),
     ("a history that is not read again", "Timeout", broken("session.js", "    this.clear();\n  }\n\n  /** The events that were seen", "  }\n\n  /** The events that were seen"), diverged),
     ("a list that is never asked for", "Timeout", broken("listing.js", "const page = this.#hasNoList ? undefined : await", "const page = true ? undefined : await"), threads_list),
-    ("a list that is asked for and not told", "Timeout", broken("thread-feed.js", "if (this.list) this.#changed(this.list.take(message));", ""), threads_list),
+    ("a list that is asked for and not told", "Timeout", broken("listing.js", "list.addEventListener('change', ({ detail }) => this.#changed(detail.gone));", ""), threads_list),
     ("threads that are pushed out and lost", "Timeout", broken("listing.js", "if (this.#hasOlder && gone.length) this.#readPushedOut(list.next);", ""), threads_list),
     ("events that come twice after a restart", "the page has", broken("session.js", "if (this.history.indexOf(event.id) >= 0 && this.isLive) return;", "if (event.type === 'tool_completed') this.history.append({ ...event });"), restart),
 ]

@@ -6,6 +6,7 @@
 """
 
 import argparse
+import itertools
 import json
 import shutil
 import sys
@@ -18,6 +19,26 @@ THEMES = ("light", "dark")
 # Those of the README, and their names there.
 README = {("timeline", "light"), ("waiting", "dark"), ("order", "dark"), ("event", "light")}
 README_SIZE = (1440, 900)
+numbers = itertools.count(1)
+
+
+def others(service):
+    """Threads that are in the list beside the one that is shown."""
+    end = draft("agent_completed", {}, "r_1")
+    failed = draft("agent_failed", {"error": {"code": "supplier.unreachable", "message": "the supplier does not answer", "retryable": True}}, "r_1")
+    question = draft("approval_requested", {"approval_id": "a_1", "prompt": "Book both nights?"}, "r_1")
+    for thread, text, agent, *then in (
+        ("t_notes", "Write the notes for release 4.2", "writer", end),
+        ("t_catalogue", "Import the catalogue of the new supplier", "importer", failed),
+        ("t_invoices", "Which invoices of October are unpaid?", "accountant", end),
+        ("t_lisbon", "Plan two days in Lisbon", "travel", question),
+        ("t_tickets", "Sort the tickets of this week by product", "support"),
+    ):
+        said = draft("user_message", {"message_id": "m_1", "user_id": "local", "text": text})
+        started = draft("agent_started", {"input": text}, "r_1", agent)
+        body = "".join(json.dumps(event) + "\n" for event in (said, started, *then))
+        answer = service.request("POST", f"/v1/threads/{thread}/events?user_id=local", body, {"Content-Type": "application/x-ndjson"})
+        expect(answer.status == 201, f"the list is refused: {answer}")
 
 
 def welcome(stage, page):
@@ -56,7 +77,7 @@ def live(stage, page):
 
 
 def waiting(stage, page):
-    thread = f"t_backups_{page.viewport_size['width']}_{page.evaluate('document.documentElement.dataset.theme')}"
+    thread = f"t_backups_{next(numbers)}"
     schema = {"type": "object", "properties": {"reason": {"type": "string", "title": "Reason", "maxLength": 80}, "keep": {"type": "integer", "title": "Keep the newest", "minimum": 0, "maximum": 3}}, "required": ["reason"]}
     stage.emit(thread, draft("user_message", {"message_id": "m_1", "user_id": "local", "text": "Please delete the old backups."}), draft("agent_started", {"input": "delete old backups"}, "r_1", "janitor"))
     page.wait_for_timeout(300)
@@ -107,6 +128,7 @@ def main():
     options.folder.mkdir(parents=True, exist_ok=True)
     count = 0
     with Service(options.binary, None, "--demo", "--demo-pace", "30") as service, chromium() as browser:
+        others(service)
         for name, draw in VIEWS.items():
             if options.only not in name:
                 continue
@@ -126,6 +148,10 @@ def main():
                         page.screenshot(path=options.folder / f"{name}-{width}-{theme}.png")
                         expect(not page.faults, f"{name}: {page.faults}")
                         count += 1
+                        shown = page.evaluate("inspector.session?.isLive && inspector.session.id")
+                        if shown:  # The list of the next picture has one of its kind.
+                            answer = service.request("DELETE", f"/v1/threads/{shown}")
+                            expect(answer.status in (200, 202), f"{shown} is not deleted: {answer}")
                         if is_readme:
                             shutil.copy(options.folder / f"{name}-{width}-{theme}.png", options.readme / f"inspector-{name}.png")
     print(f"{count} pictures in {options.folder}")

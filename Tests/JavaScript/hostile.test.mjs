@@ -42,6 +42,16 @@ describe('hostile', () => {
     assert.equal({}.polluted, undefined);
   });
 
+  test('SEC-55 types of later versions with names of prototypes end no run', async () => {
+    const thread = await page.live(page.client());
+    const ended = [];
+    thread.addEventListener('ended', ({ detail }) => ended.push(detail));
+    page.service.emit('agent_started');
+    for (const name of NAMES) page.service.emit(name);
+    await page.clock.advance(50);
+    assert.deepEqual([thread.state.runs[0].status, thread.cursor, ended], ['running', '3-9', []]);
+  });
+
   test('what is no message leads to a new connection, and nothing is lost', async () => {
     const thread = await page.live(page.client());
     for (const text of ['{', 'null', '[]', '"text"', '7', '{}', '{"op":"later","thread_id":"t_7"}', '{"op":"live","thread_id":"t_9"}',

@@ -7,10 +7,12 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import * as client from '../../Sources/AgentEventsServer/Page/agent-events.js';
+import * as threads from '../../Sources/AgentEventsServer/Page/agent-events-threads.js';
 
 const path = name => fileURLToPath(new URL(name, import.meta.url));
 const page = '../../Sources/AgentEventsServer/Page/';
 const declarations = readFileSync(path(`${page}agent-events.d.ts`), 'utf8');
+const ofThreads = readFileSync(path(`${page}agent-events-threads.d.ts`), 'utf8');
 const schema = name => JSON.parse(readFileSync(path(`../../Schemas/${name}.schema.json`), 'utf8'));
 
 /** The members of each interface, and the words of each union: `{ Run: { by: 'string?' } }`. */
@@ -33,7 +35,8 @@ const REFERENCES = {
 };
 
 /** The type of a member as its schema has it; that of an object, by its members, is compared as well. */
-function typeOf({ $ref, enum: words, const: word, type, items, properties, required = [] }, compare, name, declared) {
+function typeOf({ $ref, anyOf, enum: words, const: word, type, items, properties, required = [] }, compare, name, declared) {
+  if (anyOf?.at(-1).type === 'null') return typeOf(anyOf[0], compare, name, declared); // The same as its absence.
   if ($ref) return REFERENCES[$ref.split('/').at(-1)] ?? `? ${$ref}`;
   if (words) return words.map(word => `'${word}'`).join(' | ');
   if (word !== undefined) return typeof word === 'string' ? `'${word}'` : `${word}`;
@@ -58,8 +61,8 @@ export function faults(text) {
       const declared = members[member]?.replace('?', '');
       const type = typeOf(part, compare, member, declared);
       const isOptional = members[member]?.endsWith('?') ?? false;
-      // Small counts of the state are never beyond a number, and a union may have a name.
-      const isSame = [types[declared], declared].includes(type) || (type === 'Integer' && declared === 'number' && ['Limits', 'Dropped', 'QueuedRun'].includes(name));
+      // Small counts are never beyond a number, and a union may have a name.
+      const isSame = [types[declared], declared].includes(type) || (type === 'Integer' && declared === 'number' && ['Limits', 'Dropped', 'QueuedRun', 'ThreadQuestion'].includes(name));
       if (!isSame) found.push(`${name}.${member} is ${declared}, and in the schema ${type}`);
       else if (isOptional === required.includes(member)) found.push(`${name}.${member} is optional in one of them only`);
     }
@@ -86,33 +89,41 @@ export function faults(text) {
   compare('Details', details.properties, details.required ?? []);
   compare('MetRun', met.properties, met.required ?? []);
   compare('Trace', trace.properties, trace.required ?? []);
+  const { thread_card: card } = schema('http').$defs;
+  compare('ThreadCard', card.properties, card.required);
+  const { op: watch, req: number, ...question } = schema('client-message').$defs.watch.properties;
+  compare('ThreadQuestion', question, []);
   return found;
 }
 
 describe('types', () => {
   test('the members of events, of the state and of answers are those of Schemas', () => {
-    assert.deepEqual(faults(declarations), []);
+    assert.deepEqual(faults(declarations + ofThreads), []);
   });
 
   test('the check finds what is wrong', () => {
+    const all = declarations + ofThreads;
     for (const [part, other, fault] of [
       ['  purpose?: string;\n  started_at', '  started_at', /^Call\.purpose is undefined/],
       ["  tool: string;\n  status", "  tool?: string;\n  status", /^ToolCompleted\.tool is optional in one/],
       ["  handed_over?: boolean;\n", "  handed_over?: boolean;\n  more?: Json;\n", /^AgentPaused\.more is in no schema/],
       ["'denied';\nexport type ApprovalKind", "'refused';\nexport type ApprovalKind", /^ToolCompleted\.status/],
       ['  custom: Custom;\n', '', /^there is no event custom/],
+      ["'waiting' | 'paused' | 'queued';\n\n", "'waiting' | 'paused';\n\n", /^ThreadCard\.status is ThreadStatus/],
+      ['  agent?: string;\n  /** The most', '  agent: string;\n  /** The most', /^ThreadQuestion\.agent is optional in one/],
       ['  attempt?: Integer;\n  retry_of?: string;\n  trace', '  attempt?: string;\n  retry_of?: string;\n  trace', /^AgentStarted\.attempt is string/],
     ]) {
-      assert.ok(declarations.includes(part), part);
-      const found = faults(declarations.replace(part, other));
+      assert.ok(all.includes(part), part);
+      const found = faults(all.replace(part, other));
       assert.ok(found.some(sentence => fault.test(sentence)), `${fault}: ${found}`);
     }
   });
 
-  test('the module exports what is declared, and its codes are declared', () => {
-    const declared = [...declarations.matchAll(/^export (?:class|function) (\w+)/gm)].map(([, name]) => name);
-    // The machine is exported for its tests.
-    assert.deepEqual(Object.keys(client).sort(), [...declared, 'ThreadMachine'].sort());
+  test('the modules export what is declared, and their codes are declared', () => {
+    const declared = text => [...text.matchAll(/^export (?:class|function) (\w+)/gm)].map(([, name]) => name);
+    // The machines are exported for their tests, and the one of a thread for that of the list.
+    assert.deepEqual(Object.keys(client).sort(), [...declared(declarations), 'ThreadMachine'].sort());
+    assert.deepEqual(Object.keys(threads).sort(), [...declared(ofThreads), 'ListMachine'].sort());
     const source = readFileSync(path(`${page}agent-events.js`), 'utf8');
     const codes = text => [...new Set(text.match(/'client\.\w+'/g))].sort();
     assert.deepEqual(codes(source), codes(declarations));
@@ -127,8 +138,9 @@ describe('types', () => {
     assert.equal(status, 0, stdout);
   });
 
-  test('the module is under 12 KiB as it is', () => {
-    const size = gzipSync(readFileSync(path(`${page}agent-events.js`)), { level: 9 }).length;
-    assert.ok(size < 12 * 1024, `${size} bytes`);
+  test('the module is under 12 KiB as it is, and the list of threads under 2', () => {
+    const size = name => gzipSync(readFileSync(path(page + name)), { level: 9 }).length;
+    assert.ok(size('agent-events.js') < 12 * 1024, `${size('agent-events.js')} bytes`);
+    assert.ok(size('agent-events-threads.js') < 2 * 1024, `${size('agent-events-threads.js')} bytes`);
   });
 });

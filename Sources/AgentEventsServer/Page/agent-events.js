@@ -67,10 +67,10 @@ const EMPTY = {
   },
 };
 const LISTS = ['messages', 'runs', 'queue', 'calls', 'approvals', 'resolved_approvals', 'entries'];
-const ENDS = { agent_completed: 'completed', agent_failed: 'failed', agent_cancelled: 'cancelled' };
+const ENDS = { __proto__: null, agent_completed: 'completed', agent_failed: 'failed', agent_cancelled: 'cancelled' };
 const WORK = /^(message_(delta|completed)|tool_(executing|progress|completed)|input_taken)$/;
 const ASIDE = /^(approval_(requested|resolved)|usage_reported)$/;
-const isEnd = run => ['completed', 'failed', 'cancelled'].includes(run.status);
+const isEnd = run => Object.values(ENDS).includes(run.status);
 
 /** Deeper values are left out. */
 const isDeeper = (value, depth = 56) => value !== null && typeof value === 'object'
@@ -138,6 +138,7 @@ export class Fold {
     this.#view = undefined;
     s.cursor = event.id;
     if (WORK.test(type)) this.#update(event);
+    if (ENDS[type]) this.#end(event);
     if (ASIDE.test(type)) this.#open(event); // These do not show that the run goes on.
     switch (type) {
       case 'message_delta':
@@ -198,11 +199,6 @@ export class Fold {
         break;
       case 'agent_resumed':
         this.#update(event, { status: 'running' });
-        break;
-      case 'agent_completed':
-      case 'agent_failed':
-      case 'agent_cancelled':
-        this.#end(event);
         break;
       case 'tool_executing': {
         const { call_id, tool, purpose } = data;
@@ -374,7 +370,7 @@ export class ThreadMachine {
   #wasReset = false;
   #wasTold = false;
   #reason;
-  #failures = 0;
+  failures = 0;
 
   constructor(position, consumer, merge) { Object.assign(this, { position, consumer, merge }); }
 
@@ -418,24 +414,24 @@ export class ThreadMachine {
 
   event(cursor, from, random) {
     if (this.phase !== 'following' || this.#awaitsState) return {};
-    const isKnown = from === 1n || (from === this.#first && this.#failures > 1);
+    const isKnown = from === 1n || (from === this.#first && this.failures > 1);
     if (this.#expected === undefined ? !isKnown : from !== this.#expected) {
       this.#reason = from < this.#expected ? 'duplicate' : 'gap';
       this.#first = from;
-      return { leaves: true, pause: this.#fail(random, this.#failures) };
+      return { leaves: true, pause: this.#fail(random, this.failures) };
     }
     this.position = cursor; // Before it is delivered, so that nothing is delivered twice.
     this.#expected = sequence(cursor) + 1n;
-    this.#failures = 0;
+    this.failures = 0;
     return { delivers: true };
   }
 
   caughtUp() { this.live = this.phase === 'following'; }
 
-  refused(random) { return this.#fail(random, this.#failures + 1); }
+  refused(random) { return this.#fail(random, this.failures + 1); }
 
   #fail(random, inRow) {
-    this.#failures++;
+    this.failures++;
     this.restart(inRow ? 'waiting' : 'idle');
     return inRow && backoff(inRow, random);
   }
@@ -727,10 +723,11 @@ export class AgentEvents extends Teller {
 
   get status() { return this.#shown; }
 
-  thread(id, options) {
+  /** The list of threads is a kind without an id. */
+  thread(id, options, Kind = Thread) {
     if (this.#status === 'closed') throw this.#stopped;
     if (!this.#threads.has(id)) {
-      const thread = new Thread(this, id, options);
+      const thread = new Kind(this, id, options);
       this.#threads.set(id, thread);
       thread.error = this.#stopped ?? null;
       const open = () => (this.#isOpen ? this.#open(thread) : this.#connect());
@@ -783,7 +780,7 @@ export class AgentEvents extends Teller {
 
   _leave(id) {
     this.#leaving.set(id, this.#lastRequest + 1);
-    this.#ask({ op: 'unsubscribe', thread_id: id });
+    this.#ask({ op: id ? 'unsubscribe' : 'unwatch', thread_id: id });
   }
 
   _remove(thread) {
@@ -802,7 +799,7 @@ export class AgentEvents extends Teller {
       this.#leaving.delete(thread_id);
       if (thread) this._subscribe(thread);
     } else if (!this.#leaving.has(thread_id)) {
-      thread?._end(new AgentEventsError(code, `${thread_id} cannot be read any longer`), true);
+      thread?._end(new AgentEventsError(code, 'it cannot be read any longer', { thread_id }), true);
     }
   }
 
@@ -847,12 +844,12 @@ export class AgentEvents extends Teller {
 
   #draw() {
     this.#stop('paint');
-    const dirty = [...this.#dirty];
-    this.#dirty.clear();
+    const dirty = this.#dirty;
+    this.#dirty = new Set();
     for (const thread of dirty) thread._draw();
   }
 
-  get #isHidden() { return this.#target.document?.visibilityState === 'hidden'; }
+  get #isHidden() { return this.#target.document?.hidden; }
 
   #ask(message) {
     this.#send({ ...message, req: ++this.#lastRequest });
@@ -896,8 +893,7 @@ export class AgentEvents extends Teller {
 
   async #connect(isNow) {
     if (isNow) this.#stop('reconnect');
-    const isBusy = this.#socket || this.#timers.has('reconnect') || this.#stopped;
-    if (isBusy || this.#threads.size + this.#commands.size === 0) return;
+    if (this.#socket || this.#timers.has('reconnect') || this.#stopped || this.#threads.size + this.#commands.size === 0) return;
     this.#attempt++;
     if (!['connected', 'reconnecting'].includes(this.#status)) this.#setStatus('connecting');
     const { token, isCurrent } = await this.#obtained(false, () => this.#drop());
@@ -936,6 +932,7 @@ export class AgentEvents extends Teller {
       case 'expiring': return this.#refresh();
       case 'refreshed': return this.#replaced(message.expires_at);
       case 'accepted': return this.#answer(message);
+      case 'unwatched':
       case 'unsubscribed': return this.#left(message);
       case 'error': return this.#refused(message);
     }
@@ -964,7 +961,7 @@ export class AgentEvents extends Teller {
     if (!this.#isOpen || code.startsWith('ack.') || this.#answer(message)) return;
     if (req !== undefined && req === this.#refreshing) return this.#failedToReplace();
     for (const [id, leave] of this.#leaving) if (leave === req) return this.#left({ thread_id: id, req });
-    const thread = [...this.#threads.values()].find(({ id, _request }) => (req === undefined ? id === thread_id : _request === req));
+    const thread = [...this.#threads.values()].find(({ id, _request }) => (req ? _request === req : id && id === thread_id));
     if (!thread || this.#leaving.has(thread.id)) return this._tell('error', refusal(message));
     if (!retryable) return thread._end(refusal(message), true);
     this._later(Math.max(retry_after_ms ?? 0, thread._machine.refused(this._random())), thread);
@@ -1097,9 +1094,7 @@ export class AgentEvents extends Teller {
     if (this.#status === status) return;
     this.#status = status;
     this.#stop('status');
-    const show = () => {
-      if (this.#shown !== status) this._tell('status', this.#shown = status);
-    };
+    const show = () => this.#shown !== status && this._tell('status', this.#shown = status);
     if (status === 'reconnecting') this.#start('status', 500, show);
     else show();
   }

@@ -39,6 +39,8 @@ struct PageRouteTests {
     @Test(arguments: [
         ("agent-events.js", "text/javascript; charset=utf-8"),
         ("agent-events.d.ts", "application/typescript; charset=utf-8"),
+        ("agent-events-threads.js", "text/javascript; charset=utf-8"),
+        ("agent-events-threads.d.ts", "application/typescript; charset=utf-8"),
         ("agent-events-chat-transport.js", "text/javascript; charset=utf-8"),
         ("agent-events-chat-transport.d.ts", "application/typescript; charset=utf-8"),
     ])

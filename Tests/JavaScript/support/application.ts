@@ -1,6 +1,7 @@
 // An application, for the compiler alone.
 import { AgentEvents, AgentEventsError, AgentEvent, Fold, Thread, ThreadView, Unauthorized, parse, stringify } from '../../../Sources/AgentEventsServer/Page/agent-events';
 import { AgentEventsChatTransport } from '../../../Sources/AgentEventsServer/Page/agent-events-chat-transport';
+import { followThreads, inOrder } from '../../../Sources/AgentEventsServer/Page/agent-events-threads';
 
 declare function useSyncExternalStore<Snapshot>(subscribe: (listener: () => void) => () => void, getSnapshot: () => Snapshot): Snapshot;
 
@@ -17,6 +18,16 @@ function Conversation(thread: Thread): string[] {
   const { state, live, ended, recovered }: ThreadView = useSyncExternalStore(thread.subscribe, thread.getSnapshot);
   if (live && recovered?.how === 'reset') return [recovered.reason ?? ''];
   return state.messages.map(message => message.text + (ended.get(message.run_id ?? '')?.how ?? ''));
+}
+
+function Conversations(q: string): string[] {
+  const list = followThreads(client, { q, status: 'waiting', limit: 20, signal: new AbortController().signal });
+  list.addEventListener('change', ({ detail }) => detail.threads.map(({ title }) => title).concat(detail.gone));
+  // @ts-expect-error: no thread is in this state.
+  list.ask({ status: 'finished' });
+  const { threads, live, next, error } = useSyncExternalStore(list.subscribe, list.getSnapshot);
+  if (!live) list.disconnect();
+  return inOrder(threads).map(({ thread_id, title, last_outcome }) => title ?? last_outcome ?? thread_id).concat(next ?? '', error?.code ?? '');
 }
 
 export async function main(): Promise<void> {
@@ -39,6 +50,7 @@ export async function main(): Promise<void> {
   client.thread('t_8', { after: 7 });
   new AgentEventsChatTransport(client).reconnectToStream({ chatId: 't_7' });
   Conversation(thread);
+  Conversations('parser');
   stringify(parse('{}'));
 }
 

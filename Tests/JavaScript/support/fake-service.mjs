@@ -159,7 +159,34 @@ export class FakeService {
         return this.say(connection, { op: 'refreshed', req, expires_at: new Date(this.expiresAt()).toISOString() });
       }
       case 'command': return this.#command(connection, message);
+      case 'watch': return this.#watch(connection, message);
+      case 'unwatch': {
+        const answer = connection.watches ? { op: 'unwatched' } : { op: 'error', code: 'subscription.unknown', message: 'no', retryable: false };
+        connection.watches = false;
+        return this.say(connection, { ...answer, req });
+      }
     }
+  }
+
+  /** What is answered to a `watch`: nothing for its list, or a refusal. */
+  onWatch = () => undefined;
+  cards = new Map();
+
+  /** The list changes, and those who watch are told. */
+  list(threads, gone = []) {
+    for (const thread of threads) this.cards.set(thread.thread_id, thread);
+    for (const id of gone) this.cards.delete(id);
+    for (const connection of this.connections) this.#tell(connection, threads, gone);
+  }
+
+  #tell(connection, threads, gone) { if (connection.watches) this.say(connection, { op: 'threads', threads, gone, next: null }); }
+
+  #watch(connection, { req, ...message }) {
+    const refused = connection.watches ? { code: 'subscription.exists', retryable: false } : this.onWatch(message);
+    if (refused) return this.say(connection, { op: 'error', req, message: 'no', ...refused });
+    connection.watches = true;
+    this.say(connection, { op: 'watching', req });
+    this.#tell(connection, [...this.cards.values()], []);
   }
 
   #command(connection, message) {

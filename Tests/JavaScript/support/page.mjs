@@ -6,10 +6,10 @@ import { FakeService } from './fake-service.mjs';
 
 /** The window of a browser, as far as the client looks at it. */
 export class FakeWindow extends EventTarget {
-  document = { visibilityState: 'visible' };
+  document = { hidden: false };
   happens(type, members = {}) { this.dispatchEvent(Object.assign(new Event(type), members)); }
   hide(isHidden) {
-    this.document.visibilityState = isHidden ? 'hidden' : 'visible';
+    this.document.hidden = isHidden;
     this.happens('visibilitychange');
   }
 }

@@ -261,7 +261,7 @@ export class App extends Moves {
   #refresh() {
     const ask = async () => {
       if (document.visibilityState !== 'visible') return;
-      if (!this.listing.feed.isLive) await this.listing.load();
+      if (!this.listing.isLive) await this.listing.load();
       const { session } = this;
       if (!session?.isLive || session.error || this.isOffline) return;
       try {

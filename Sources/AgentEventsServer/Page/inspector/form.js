@@ -72,7 +72,7 @@ export function requestCard(span, { answer, now, select }) {
   return h('div.ask', { role: 'group', 'aria-label': 'Request for approval' },
     h('p.prompt', { dir: 'auto' }, reveal(data.prompt)),
     span.call ? h('div.small', {}, h('button.link', { onClick: () => select(span.call.first) }, reveal(span.call.name)),
-      h('div.json', {}, json(span.call.event.data.arguments ?? {}, 1))) : undefined,
+      h('div.json', {}, json(span.call.event.data.arguments ?? {}))) : undefined,
     fields.map(([, each]) => each.element), problem,
     h('div.row', {}, answer ? buttons : h('span.dim.small', {}, 'waits for a person'),
       data.expires_at ? h('span.dim.small', {}, `expires in ${duration(Date.parse(data.expires_at) - now)}`) : undefined,

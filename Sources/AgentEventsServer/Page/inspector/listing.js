@@ -1,7 +1,7 @@
 /** The threads beside what is shown: those that the service lists, as they are now, or those that were opened here. */
-import { inOrder, question } from './core/thread-list.js';
+import { followThreads, inOrder } from './client.js';
+import { question } from './core/question.js';
 import { remembered } from './settings.js';
-import { ThreadFeed } from './thread-feed.js';
 
 export class Listing {
   threads = [];
@@ -9,13 +9,18 @@ export class Listing {
   isListed = false;
   /** Where older ones begin; undefined when there are none. */
   next;
-  feed = new ThreadFeed(gone => this.#changed(gone));
+  /** The list over the connection of the client, and what it was asked for. */
+  #list;
+  #asked;
   #hasOlder = false;
   #hasNoList = false;
 
   constructor(app) { this.app = app; }
 
   get #find() { return this.app.ui.find; }
+
+  /** Whether the service tells what becomes of what is shown. */
+  get isLive() { return Boolean(this.#list?.live) && this.#asked === this.#find; }
 
   /** The first page, at once; from then on the service tells what becomes of it. */
   async load() {
@@ -29,13 +34,21 @@ export class Listing {
       this.isListed = Boolean(page);
       this.#show(page?.threads ?? remembers(), page?.next ?? undefined);
       app.isOffline = false;
-      if (page) this.feed.watch(question(find), app.service.token);
+      if (page) this.#follow(find);
     } catch (error) {
       app.isOffline = error.status === undefined;
       app.needsToken = error.status === 401;
       if (error.status !== 503) this.threads = remembers(); // While the service reads its log, the list stays.
     }
     app.changed();
+  }
+
+  #follow(find) {
+    const list = followThreads(this.app.service.client, question(find));
+    this.#asked = find;
+    if (list === this.#list) return;
+    this.#list = list; // Of another client than before, when there is another token.
+    list.addEventListener('change', ({ detail }) => this.#changed(detail.gone));
   }
 
   /** Older pages stay as they were read, below the newest. */
@@ -47,12 +60,11 @@ export class Listing {
   }
 
   #changed(gone) {
-    const { list } = this.feed;
-    if (list) {
-      this.#show(list.threads, list.next, gone);
-      // Those that others have pushed out of the list are older ones now; those that were deleted are not.
-      if (this.#hasOlder && gone.length) this.#readPushedOut(list.next);
-    }
+    if (!this.isLive) return;
+    const { threads, next } = this.#list;
+    this.#show(threads, next ?? undefined, gone);
+    // Those that others have pushed out of the list are older ones now; those that were deleted are not.
+    if (this.#hasOlder && gone.length) this.#readPushedOut(next);
     this.app.changedSoon();
   }
 

@@ -1,5 +1,5 @@
 /** The service that the page comes from: its threads over HTTP, and one connection for the thread that is shown. */
-import { question } from './core/thread-list.js';
+import { question } from './core/question.js';
 import { AgentEvents, parse } from './client.js';
 
 export class Refusal extends Error {

@@ -89,8 +89,7 @@ export class ThreadsView {
       h('span.dot', { 'data-status': status, role: 'img', 'aria-label': status }),
         h(title ? 'span.clip' : 'span.id.clip', { dir: 'auto' }, reveal(title ?? id)),
         h('span.dim.small', {}, status === 'idle' ? '' : status),
-      h('span.about.clip', {}, title ? h('span.mono.small', {}, `${reveal(id.length > 14 ? `${id.slice(0, 12)}…` : id)} · `)
-        : '', reveal(about)));
+      h('span.about.clip', {}, reveal(about), title ? h('span.mono.small', {}, `${about && ' · '}${reveal(id)}`) : ''));
   }
 }
 

@@ -206,12 +206,16 @@ export class TimelineView {
     const { clock } = app;
     say(this.zone, `${clock.name(scale.start)}`);
     const ticks = clock.zone === 'relative' ? relativeTicks(scale, clock.origin) : scale.ticks();
-    this.ticks.replaceChildren(...ticks.map(({ time, x, step }) =>
-      h('span.tick', { title: clock.full(time), style: { transform: `translateX(${x}px)` } }, clock.tick(time, step))));
+    this.ticks.replaceChildren(...ticks.map(({ time, x, step }) => {
+      const text = clock.tick(time, step);
+      return h('span.tick', { title: clock.full(time), style: { transform: `translateX(${x}px)` } },
+        x + 8 + text.length * 6.5 < scale.width ? text : ''); // Rather none than a part of it.
+    }));
     const gaps = scale.gapBoxes.map(({ x, width }) => h('div.gap', { style: { left: `${x}px`, width: `${width}px` } }));
     const breaks = app.session.spans.breaks.filter(each => each.kind === 'generation').map(each => {
       const x = scale.x(each.time);
-      return x >= 0 && x <= scale.width && h(`div.break${x > scale.width - 130 ? '.flip' : ''}`, { style: { left: `${x}px` } },
+      // Above those that are late there is nothing: the bars of the first rows are early.
+      return x >= 0 && x <= scale.width && h(`div.break${x > scale.width - 130 ? '.flip' : ''}${x > scale.width / 2 ? '.late' : ''}`, { style: { left: `${x}px` } },
         h('span', {}, 'log opened again'));
     });
     const grid = ticks.map(({ x }) => h('div.grid', { style: { left: `${x}px` } }));
@@ -289,7 +293,9 @@ export class TimelineView {
     row.bar.className = `bar ${span.kind === 'run' ? 'run' : accent}${isInstant ? ' instant' : ''}${span.isOpen ? ' open'
       : ''}${span.status === 'unended' || span.status === 'lost' ? ' unended' : ''}`;
     row.bar.title = `${name} · ${app.clock.full(span.start)} · ${took}`;
-    row.bar.style.setProperty('transform', `translateX(${box.x}px)`);
+    // A point at an edge is seen whole.
+    const left = isInstant ? Math.min(Math.max(box.x, 5), scale.width - 5) : box.x;
+    row.bar.style.setProperty('transform', `translateX(${left}px)`);
     row.bar.style.setProperty('width', `${box.width}px`);
     if (span.kind === 'run') row.bar.style.setProperty('background-image', this.#slices(span, box));
     else if (row.bar.style.backgroundImage) row.bar.style.removeProperty('background-image');

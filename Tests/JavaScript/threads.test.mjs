@@ -1,0 +1,344 @@
+/** The list of threads: what its machine takes, over a service that is made up, and over the real one. */
+import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { Unauthorized } from '../../Sources/AgentEventsServer/Page/agent-events.js';
+import { ListMachine, followThreads, inOrder } from '../../Sources/AgentEventsServer/Page/agent-events-threads.js';
+import { Page, settle } from './support/page.mjs';
+import { closeAll, connect, hasEnded, skip, until } from './support/real.mjs';
+import { Service, folder } from './support/service.mjs';
+import { WebSocket } from './support/web-socket.mjs';
+
+const card = (thread_id, second, more) => ({
+  thread_id, updated_at: `2026-11-28T10:00:0${second}.000Z`, head: '3-1', status: 'idle', ...more,
+});
+const ids = threads => threads.map(({ thread_id: id }) => id);
+
+describe('the machine of the list', () => {
+  test('the latest first, and of one time the greater id', () => {
+    assert.deepEqual(ids(inOrder([card('a', 1), card('c', 2), card('b', 2), card('d', 0)])), ['c', 'b', 'a', 'd']);
+  });
+
+  test('a list is what the service tells of it', () => {
+    const machine = phases.following();
+    assert.ok(!machine.live);
+    machine.take({ threads: [card('a', 1), card('b', 2)], gone: [], next: '1-a' });
+    assert.deepEqual([ids(machine.threads), machine.next, machine.live], [['b', 'a'], '1-a', true]);
+    const running = card('a', 3, { status: 'running' });
+    assert.deepEqual(machine.take({ threads: [running], gone: ['b'], next: null }), { threads: [running], gone: ['b'] });
+    assert.deepEqual([machine.threads, machine.next], [[running], null]);
+    // Names of prototypes are names of threads, too.
+    machine.take({ threads: [card('__proto__', 4), card('constructor', 5)], gone: [], next: null });
+    assert.deepEqual(ids(machine.threads), ['constructor', '__proto__', 'a']);
+  });
+
+  test('after another connection the first message is the whole list, and what it lacks has gone', () => {
+    const machine = phases.following();
+    machine.take({ threads: [card('a', 1), card('b', 2), card('c', 3)], gone: [], next: null });
+    machine.restart();
+    assert.deepEqual([ids(machine.threads), machine.live], [['c', 'b', 'a'], false]);
+    machine.ask();
+    machine.watching();
+    assert.deepEqual(machine.take({ threads: [card('b', 4)], gone: [], next: null }).gone.sort(), ['a', 'c']);
+    assert.deepEqual([ids(machine.threads), machine.live], [['b'], true]);
+    assert.deepEqual(machine.take({ threads: [card('d', 5)], gone: [], next: null }).gone, []);
+  });
+
+  test('what has come says that the next refusal is the first one again', () => {
+    const machine = phases.following();
+    const pauses = [machine.refused(0.5), machine.refused(0.5)];
+    machine.restart();
+    machine.ask();
+    machine.watching();
+    machine.take({ threads: [], gone: [], next: null });
+    assert.deepEqual([...pauses, machine.refused(0.5)], [250, 500, 250]);
+  });
+
+  const asked = { op: 'watch', q: 'x' };
+  const inputs = {
+    ask: machine => machine.ask(),
+    watching: machine => machine.watching(),
+    take: machine => machine.take({ threads: [], gone: [], next: null }),
+    turnTo: machine => machine.turnTo({ q: 'y' }),
+    'turnTo the same': machine => machine.turnTo({ q: 'x' }),
+    refused: machine => machine.refused(0.5),
+    restart: machine => machine.restart(),
+    'restart over': machine => machine.restart('over'),
+  };
+  const phases = {
+    idle: (machine = new ListMachine()) => (machine.turnTo({ q: 'x' }), machine),
+    asked: (machine = phases.idle()) => (machine.ask(), machine),
+    following: (machine = phases.asked()) => (machine.watching(), machine),
+    waiting: (machine = phases.asked()) => (machine.refused(0.5), machine),
+    over: (machine = phases.asked()) => (machine.restart('over'), machine),
+  };
+  // The phase after it, and what it returned, where it returned something.
+  const nothing = { threads: [], gone: [] };
+  const table = {
+    idle: [['asked', asked], 'idle', 'idle', ['idle', false], 'idle', ['waiting', 250], 'idle', 'over'],
+    asked: ['asked', 'following', 'asked', ['idle', true], 'asked', ['waiting', 250], 'idle', 'over'],
+    following: ['following', 'following', ['following', nothing], ['idle', true], 'following', ['waiting', 250], 'idle', 'over'],
+    waiting: ['waiting', 'waiting', 'waiting', ['waiting', false], 'waiting', ['waiting', 500], 'idle', 'over'],
+    over: ['over', 'over', 'over', ['idle', false], 'over', ['over', 250], 'over', 'over'],
+  };
+  for (const [phase, row] of Object.entries(table)) {
+    for (const [index, [name, input]] of Object.entries(inputs).entries()) {
+      test(`in the phase ${phase}: ${name}`, () => {
+        const machine = phases[phase]();
+        assert.equal(machine.phase, phase);
+        const returned = input(machine);
+        assert.deepEqual(returned === undefined ? machine.phase : [machine.phase, returned], row[index]);
+        if (machine.phase !== 'following') assert.ok(!machine.live);
+      });
+    }
+  }
+});
+
+describe('the list', () => {
+  let page;
+  let client;
+  beforeEach(() => {
+    page = new Page();
+    client = page.client();
+    page.service.list([card('a', 1), card('b', 2)]);
+  });
+  afterEach(() => page.close());
+
+  test('comes over the connection of the client, and shows once in a frame what becomes of it', async () => {
+    const thread = client.thread('t_7');
+    const list = followThreads(client, { status: 'idle', limit: 20 });
+    let told = 0;
+    const changes = [];
+    list.subscribe(() => told++);
+    list.addEventListener('change', ({ detail }) => changes.push(detail));
+    assert.deepEqual(list.getSnapshot(), { threads: [], next: null, live: false, error: null });
+    await page.clock.advance(20);
+    const { req, ...asked } = page.service.received.find(({ op }) => op === 'watch');
+    assert.deepEqual(asked, { op: 'watch', status: 'idle', limit: 20 });
+    assert.deepEqual([ids(list.getSnapshot().threads), list.live, thread.live], [['b', 'a'], true, true]);
+    told = 0;
+    const before = list.getSnapshot();
+    for (let second = 3; second < 9; second++) page.service.list([card('a', second)]);
+    page.service.list([], ['b']);
+    await settle();
+    assert.equal(list.getSnapshot(), before);
+    assert.deepEqual(list.threads, [card('a', 8)]);
+    await page.clock.advance(20);
+    assert.deepEqual(list.getSnapshot().threads, [card('a', 8)]);
+    assert.equal(told, 1);
+    assert.deepEqual(changes.at(-1), { threads: [], gone: ['b'] });
+    assert.deepEqual([page.service.opened, page.service.count('watch'), page.errors], [1, 1, []]);
+  });
+
+  test('is the same object for each call, and another question takes the place of the one before', async () => {
+    const list = followThreads(client, { q: 'a' });
+    await page.clock.advance(20);
+    assert.equal(followThreads(client, { q: 'a' }), list);
+    await page.clock.advance(20);
+    assert.equal(page.service.count('watch'), 1);
+    page.service.list([], ['a', 'b']);
+    page.service.cards.set('c', card('c', 3));
+    followThreads(client, { q: 'ab' });
+    followThreads(client, { q: 'abc' });
+    page.service.list([card('a', 9)]); // Of the question before: it is of no interest.
+    assert.deepEqual([ids(list.threads), list.live], [[], false]);
+    page.service.cards.delete('a');
+    await page.clock.advance(20);
+    assert.deepEqual([ids(list.threads), list.live], [['c'], true]);
+    const told = page.service.received.filter(({ op }) => op.endsWith('watch')).map(({ op, q }) => q ?? op);
+    assert.deepEqual(told, ['a', 'unwatch', 'abc']);
+    assert.deepEqual(page.errors, []);
+  });
+
+  test('comes back with the connection, and has then what happened meanwhile', async () => {
+    const list = followThreads(client);
+    await page.clock.advance(20);
+    page.service.isDown = true;
+    page.service.kill();
+    await page.clock.advance(20);
+    assert.deepEqual([ids(list.getSnapshot().threads), list.getSnapshot().live], [['b', 'a'], false]);
+    page.service.isDown = false;
+    page.service.list([card('c', 3)], ['a']);
+    const changes = [];
+    list.addEventListener('change', ({ detail }) => changes.push(detail));
+    await page.clock.advance(1000);
+    assert.deepEqual([ids(list.getSnapshot().threads), list.getSnapshot().live], [['c', 'b'], true]);
+    assert.deepEqual(changes, [{ threads: [card('b', 2), card('c', 3)], gone: ['a'] }]);
+    // With nothing else to follow, the connection is tried again and again all the same.
+    page.service.isDown = true;
+    page.service.kill();
+    await page.clock.advance(300_000);
+    page.service.isDown = false;
+    await page.clock.advance(30_000);
+    assert.ok(list.live);
+  });
+
+  test('a refused question is told, and the next one is asked', async () => {
+    page.service.onWatch = ({ status }) => (status === 'odd' ? { code: 'message.invalid', retryable: false } : undefined);
+    const list = followThreads(client, { status: 'odd' });
+    await page.clock.advance(20);
+    assert.deepEqual([list.getSnapshot().error.code, list.live], ['message.invalid', false]);
+    page.service.kill();
+    await page.clock.advance(2000);
+    assert.equal(page.service.count('watch'), 1);
+    list.ask({ status: 'idle' });
+    assert.equal(list.error, null);
+    await page.clock.advance(20);
+    assert.deepEqual([list.getSnapshot().error, ids(list.threads)], [null, ['b', 'a']]);
+    assert.equal(page.service.count('unwatch'), 0);
+  });
+
+  test('what may succeed later is asked again, later and later', async () => {
+    let refusals = 0;
+    page.service.onWatch = () => (++refusals < 4 ? { code: 'service.busy', retryable: true, retry_after_ms: 300 } : undefined);
+    const list = followThreads(client);
+    await page.clock.advance(299);
+    assert.deepEqual([refusals, list.error], [1, null]);
+    await page.clock.advance(10_000);
+    assert.deepEqual([refusals, list.live], [4, true]);
+  });
+
+  test('a service that ends the list says why; an error that is about nothing does not end it', async () => {
+    const list = followThreads(client);
+    await page.clock.advance(20);
+    page.service.say(page.service.connection, { op: 'error', code: 'message.invalid', message: 'no', retryable: false });
+    assert.deepEqual([list.error, page.errors.length], [null, 1]);
+    page.service.say(page.service.connection, { op: 'unwatched', code: 'auth.scope_missing' });
+    assert.deepEqual([list.error.code, list.live], ['auth.scope_missing', false]);
+    page.service.list([card('c', 3)]);
+    assert.deepEqual(ids(list.threads), ['b', 'a']);
+  });
+
+  test('a list that the service ends while it is left: the next question is asked all the same', async () => {
+    const list = followThreads(client);
+    await page.clock.advance(20);
+    page.service.connection.watches = false;
+    list.ask({ q: 'a' });
+    page.service.say(page.service.connection, { op: 'unwatched', code: 'auth.scope_missing' });
+    await page.clock.advance(20);
+    assert.deepEqual([list.live, list.error, page.errors], [true, null, []]);
+  });
+
+  test('disconnect and signals leave nothing, and the next list begins', async () => {
+    const { signal } = new AbortController();
+    for (let index = 0; index < 100; index++) {
+      const list = followThreads(client, { signal });
+      await settle();
+      list.disconnect();
+      list.disconnect();
+      list.ask({ q: 'late' });
+    }
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
+    const controller = new AbortController();
+    const list = followThreads(client, { signal: controller.signal });
+    await page.clock.advance(20);
+    controller.abort();
+    await page.clock.advance(20);
+    assert.equal(page.service.connection.watches, false);
+    assert.equal(list.getSnapshot().live, false);
+    page.service.list([card('c', 3)]);
+    assert.deepEqual(ids(list.threads), ['b', 'a']);
+    assert.notEqual(followThreads(client), list);
+    await page.clock.advance(20);
+    assert.deepEqual([page.service.opened, page.errors], [1, []]);
+  });
+
+  test('a user that is forgotten has no list, and another one sees nothing of it', async () => {
+    const list = followThreads(client);
+    await page.clock.advance(20);
+    page.service.user = 'u_2';
+    page.service.kill();
+    await page.clock.advance(1000);
+    assert.equal(page.service.count('watch'), 1);
+    const next = followThreads(client);
+    assert.deepEqual([next === list, next.threads], [false, []]);
+    client.close();
+    assert.throws(() => followThreads(client), { code: 'client.closed' });
+    assert.equal(next.getSnapshot().live, false);
+  });
+
+  test('a list of a refused client comes with another token', async () => {
+    const refused = page.client({ token: () => { throw new Unauthorized('the session has ended'); } });
+    const list = followThreads(refused);
+    await page.clock.advance(20);
+    assert.equal(list.getSnapshot().error.code, 'client.unauthorized');
+    refused.setToken('token');
+    await page.clock.advance(20);
+    assert.deepEqual([list.getSnapshot().error, list.live], [null, true]);
+  });
+
+  test('a list that has come says that the connection is well: it comes back soon the next time, too', async () => {
+    const slow = page.client({ random: () => 0.999 });
+    const list = followThreads(slow);
+    for (let loss = 0; loss < 8; loss++) {
+      await page.clock.advance(600);
+      assert.ok(list.live, `after ${loss} losses`);
+      page.service.kill();
+    }
+  });
+
+  test('a listener that throws takes the list from nobody', async () => {
+    const list = followThreads(client);
+    list.subscribe(() => { throw new Error('broken'); });
+    let told = 0;
+    list.subscribe(() => told++);
+    await page.clock.advance(20);
+    assert.ok(told > 0);
+    assert.equal(page.errors[0].code, 'client.listener');
+  });
+});
+
+describe('the list of the service', { skip }, () => {
+  let place;
+  let service;
+  before(async () => {
+    place = folder();
+    service = await new Service(...place.guide, '--data', place.data).start();
+  });
+  after(async () => {
+    closeAll();
+    await service?.stop();
+    place?.remove();
+  });
+
+  const listed = async query => (await service.request('GET', `/v1/threads?${query}`)).body;
+
+  test('follows runs, a kill and a start; what it has is the first page of GET /v1/threads', async () => {
+    const client = connect(service);
+    const list = followThreads(client, { limit: 3 });
+    const statuses = new Set();
+    list.addEventListener('change', ({ detail }) => detail.threads.forEach(({ status }) => statuses.add(status)));
+    await until(list, () => list.live, 'the list');
+    assert.deepEqual([list.threads, list.next], [[], null]);
+    for (const id of ['t_1', 't_2', 't_3', 't_4']) {
+      await service.request('POST', `/v1/threads/${id}/events`, { type: 'user_message', data: { message_id: 'm', user_id: 'anonymous', text: `of ${id}` } });
+    }
+    await until(list, () => list.threads[0]?.thread_id === 't_4', 'the fourth thread');
+    const thread = client.thread('t_1');
+    await thread.send('Which files mention the parser?');
+    await until(thread, hasEnded(thread), 'the end of the run');
+    await until(list, () => list.threads[0]?.last_outcome === 'completed', 'the end of the run in the list');
+    assert.deepEqual(ids(list.threads), ['t_1', 't_4', 't_3']);
+    assert.ok(statuses.has('running'), [...statuses]);
+    await until(list, () => list.threads[0].head === thread.cursor, 'the last event');
+    const page = await listed('limit=3');
+    assert.deepEqual({ threads: list.threads, next: list.next }, page);
+    await service.kill();
+    await service.start();
+    await until(list, () => list.live, 'the list again');
+    for (const socket of WebSocket.open) socket.cut();
+    await service.request('POST', '/v1/threads/t_2/events', { type: 'user_message', data: { message_id: 'n', user_id: 'anonymous', text: 'again' } });
+    await until(list, () => list.live && list.threads[0].thread_id === 't_2', 'what happened meanwhile');
+    assert.deepEqual({ threads: list.threads, next: list.next }, await listed('limit=3'));
+    // Another question, one that is refused, and one more.
+    list.ask({ q: 'OF T_3' });
+    await until(list, () => list.live, 'what matches');
+    assert.deepEqual(ids(list.threads), ['t_3']);
+    list.ask({ status: 'odd' });
+    await until(list, () => list.error, 'the refusal');
+    assert.equal(list.error.code, 'message.invalid');
+    list.ask({ agent: 'guide' });
+    await until(list, () => list.live, 'those of an agent');
+    assert.deepEqual(ids(list.threads), ['t_1']);
+  });
+});
