@@ -1,6 +1,6 @@
 # Build, run and check. `make` alone lists what there is.
 
-.PHONY: help run test browser soak mutations simulate-coverage bench lint format docs screenshots clean
+.PHONY: help run test browser soak mutations simulate-coverage bench bench-peers lint format docs screenshots clean
 
 python := .build/venv/bin/python
 step := .ci/step
@@ -51,6 +51,8 @@ help:
 	@echo 'make simulate-coverage'
 	@echo '              build the simulation with counters, and print how much of the product it runs'
 	@echo 'make bench    build for speed and measure'
+	@echo 'make bench-peers'
+	@echo '              build for speed, and measure beside other servers, where the folder with them is'
 	@echo 'make lint     check the format of the Swift files'
 	@echo 'make format   format the Swift files'
 	@echo 'make docs     write the documentation to .docs'
@@ -142,6 +144,10 @@ simulate-coverage: .build/setup/build
 bench: .build/setup/build
 	@swift build -c release --product agent-events
 	@exec $(as_usual) .build/release/agent-events bench $(arguments)
+
+bench-peers: .build/setup/build
+	@swift build -c release --product agent-events
+	@exec $(as_usual) .ci/bench-peers $(arguments)
 
 lint:
 	@.ci/page --check
