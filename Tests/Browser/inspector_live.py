@@ -74,6 +74,7 @@ def growing(stage):
     page.evaluate("window.shift = 0")
     stage.emit("t_growing", completed(), ended())
     head(page, 5)
+    page.wait_for_function(f"() => !{width}.startsWith('1 h')")
     after = page.evaluate(width)
     page.evaluate("window.shift = 7_200_000; inspector.timeline.zoom(0.99)")
     settle(page, 20)
