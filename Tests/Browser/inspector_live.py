@@ -74,6 +74,7 @@ def growing(stage):
     page.evaluate("window.shift = 0")
     stage.emit("t_growing", completed(), ended())
     head(page, 5)
+    page.wait_for_function(f"() => !{width}.startsWith('1 h')")
     after = page.evaluate(width)
     page.evaluate("window.shift = 7_200_000; inspector.timeline.zoom(0.99)")
     settle(page, 20)
@@ -570,7 +571,7 @@ BROKEN = [
     ("a history that is not read again", "Timeout", broken("session.js", "    this.clear();\n  }\n\n  /** The events that were seen", "  }\n\n  /** The events that were seen"), diverged),
     ("a list that is never asked for", "Timeout", broken("listing.js", "const page = this.#hasNoList ? undefined : await", "const page = true ? undefined : await"), threads_list),
     ("a list that is asked for and not told", "Timeout", broken("listing.js", "list.addEventListener('change', ({ detail }) => this.#changed(detail.gone));", ""), threads_list),
-    ("threads that are pushed out and lost", "Timeout", broken("listing.js", "if (this.#hasOlder && gone.length) this.#readPushedOut(list.next);", ""), threads_list),
+    ("threads that are pushed out and lost", "Timeout", broken("listing.js", "if (this.#hasOlder && gone.length) this.#readPushedOut(next);", ""), threads_list),
     ("events that come twice after a restart", "the page has", broken("session.js", "if (this.history.indexOf(event.id) >= 0 && this.isLive) return;", "if (event.type === 'tool_completed') this.history.append({ ...event });"), restart),
 ]
 

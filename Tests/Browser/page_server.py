@@ -34,6 +34,8 @@ class PageServer:
         """`replaced` breaks files of the page, for checks that have to notice it: `{name: (old, new)}`."""
         self.service_port = service_port
         self.replaced = replaced or {}
+        for name in self.replaced:  # At once: a page that is not served at all would be noticed, too.
+            self.body(PAGE / name)
         self.is_cut = False
         self.writers, self.tasks = set(), set()
         self.loop = asyncio.new_event_loop()
