@@ -11,7 +11,8 @@ as_usual := env -u SWIFT_DETERMINISTIC_HASHING
 # What `make test` runs comes from one build, a debug build with its assertions, in which the product is optimized (see the end of
 # Package.swift): the simulation needs the speed, and a release build beside it would take ten minutes more.
 checked := .build/checks
-checked_build := env OPTIMIZED=1 swift build --scratch-path $(checked) --build-tests --disable-index-store
+# Without an index, in which SwiftPM looks for tests of XCTest: there are none.
+checked_build := env OPTIMIZED=1 swift build --scratch-path $(checked) --build-tests --disable-index-store --disable-xctest
 checked_simulation := $(checked)/debug/agent-events-simulation
 # Runs with what was built so.
 with_checked := env -u SWIFT_DETERMINISTIC_HASHING BUILT=$(CURDIR)/$(checked)/debug
