@@ -8,11 +8,8 @@ step := .ci/step
 # whatever makes it plan anew compiles everything anew. Programs that are run go without it.
 export SWIFT_DETERMINISTIC_HASHING := 1
 as_usual := env -u SWIFT_DETERMINISTIC_HASHING
-# What `make test` runs comes from one build, a debug build with its assertions, in which the product is optimized (see the end of
-# Package.swift): the simulation needs the speed, and a release build beside it would take ten minutes more.
+# What `make test` runs comes from a build of its own.
 checked := .build/checks
-# Without an index, in which SwiftPM looks for tests of XCTest: there are none.
-checked_build := env OPTIMIZED=1 swift build --scratch-path $(checked) --build-tests --disable-index-store --disable-xctest
 checked_simulation := $(checked)/debug/agent-events-simulation
 # Runs with what was built so.
 with_checked := env -u SWIFT_DETERMINISTIC_HASHING BUILT=$(CURDIR)/$(checked)/debug
@@ -77,7 +74,7 @@ test: .build/setup/browser
 	@$(step) 'trait-less consumer' Tests/TraitlessConsumer/check.sh
 	@export STEP_IN_ONE_LINE=1; \
 	    $(step) 'schemas self-test' $(python) Tests/Schemas/check_schemas.py --self-test & checked=$$!; \
-	    $(step) build $(checked_build); built=$$?; \
+	    $(step) build .ci/build $(checked); built=$$?; \
 	    wait $$checked && exit $$built
 	@$(step) 'simulation' $(with_checked) $(checked_simulation) --steps 1000000 --seed $(seed)
 	@export STEP_IN_ONE_LINE=1; \
