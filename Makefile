@@ -8,8 +8,10 @@ step := .ci/step
 # whatever makes it plan anew compiles everything anew. Programs that are run go without it.
 export SWIFT_DETERMINISTIC_HASHING := 1
 as_usual := env -u SWIFT_DETERMINISTIC_HASHING
-# What `make test` runs comes from a build of its own.
+# What `make test` runs comes from one build, a debug build with its assertions, in which the product is optimized (see the end of
+# Package.swift): the simulation needs the speed, and a release build beside it would take ten minutes more.
 checked := .build/checks
+checked_build := env OPTIMIZED=1 swift build --scratch-path $(checked) --build-tests
 checked_simulation := $(checked)/debug/agent-events-simulation
 # Runs with what was built so.
 with_checked := env -u SWIFT_DETERMINISTIC_HASHING BUILT=$(CURDIR)/$(checked)/debug
@@ -74,7 +76,7 @@ test: .build/setup/browser
 	@$(step) 'trait-less consumer' Tests/TraitlessConsumer/check.sh
 	@export STEP_IN_ONE_LINE=1; \
 	    $(step) 'schemas self-test' $(python) Tests/Schemas/check_schemas.py --self-test & checked=$$!; \
-	    $(step) build .ci/build $(checked); built=$$?; \
+	    $(step) build $(checked_build); built=$$?; \
 	    wait $$checked && exit $$built
 	@$(step) 'simulation' $(with_checked) $(checked_simulation) --steps 1000000 --seed $(seed)
 	@export STEP_IN_ONE_LINE=1; \
@@ -113,21 +115,21 @@ browser: .build/setup/browser
 	done
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
 
-# Ten minutes for the simulation, a quarter of an hour for the fuzzing beside it, and two minutes for each of the others at
-# most; on the interrupt a script ends the services that it started.
+# A quarter of an hour for the simulation, the fuzzing and a page with live events beside each other, and two minutes for each of the
+# others at most; on the interrupt a script ends the services that it started.
 soak: .build/setup/browser
 	@rm -f .build/logs/passed
 	@$(step) 'release build' $(release_build)
 	@export STEP_IN_ONE_LINE=1; \
 	    $(step) 'simulation, long' $(as_usual) $(simulation) --seconds 600 & simulated=$$!; \
+	    $(step) 'live events, long' timeout --signal INT 900 $(as_usual) $(python) Tests/Browser/inspector_frames.py \
+	        --long --only growth --binary .build/release/agent-events & lived=$$!; \
 	    $(step) 'fuzzing, long' $(as_usual) $(simulation) --fuzz 10000000; fuzzed=$$?; \
-	    wait $$simulated && exit $$fuzzed
+	    wait $$simulated && wait $$lived && exit $$fuzzed
 	@for script in $(soaked); do \
 	    $(step) "$$script, long" timeout --signal INT 240 $(as_usual) $(python) Tests/ThirdParty/$$script.py \
 	        --long --binary .build/release/agent-events || exit 1; \
 	done
-	@$(step) 'live events, long' timeout --signal INT 900 $(as_usual) $(python) Tests/Browser/inspector_frames.py \
-	    --long --only growth --binary .build/release/agent-events
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
 
 # Builds a copy of the sources with all bugs in it, twice: for the simulation, and for the tests.
