@@ -426,7 +426,7 @@ let package = Package(
 
 // For `make test`: a debug build in which the product is optimized and keeps its assertions. The tests themselves and the packages
 // are not.
-if Context.environment["OPTIMIZED"] != nil {
+if Context.environment["SWIFT_AGENT_EVENTS_OPTIMIZED"] != nil {
     for target in package.targets where target.type != .test && target.swiftSettings != nil {
         target.swiftSettings? += [.unsafeFlags(["-O", "-assert-config", "Debug"])]
     }

@@ -36,6 +36,10 @@ ROOT = HERE.parent.parent
 # machine nearly for itself. After so many seconds it counts as one that hangs, which is not to be found.
 TEST_LIMIT = (re.compile(rb"\.timeLimit\(\.minutes\(\d+\)\)"), b".timeLimit(.minutes(2))")
 TEST_SECONDS = 300
+# All tests that find a bug, without one, beside each other.
+ALL_TESTS_SECONDS = 900
+# A program that could not judge: it ends so itself when its arguments are wrong.
+UNDECIDED = 64
 # A bug may hide from the simulation for some seconds of a processor; a program that waits for something uses none.
 WORLD_SECONDS = 900
 # How a program ends that has used its seconds of a processor, alone and below `prlimit`.
@@ -140,7 +144,7 @@ def run(program, name, arguments, seconds=None):
     return process.wait(), output, time.monotonic() - start
 
 
-def run_tests(folder, name, filter):
+def run_tests(folder, name, filter, limit=TEST_SECONDS):
     environment = dict(os.environ, MUTATION=name)
     programs = list(folder.glob(".build/debug/*PackageTests.xctest"))
     if len(programs) != 1:
@@ -149,12 +153,12 @@ def run_tests(folder, name, filter):
     command = [programs[0], "--testing-library", "swift-testing", "--filter", filter]
     try:
         done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace", timeout=TEST_SECONDS)
+            command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace", timeout=limit)
     except subprocess.TimeoutExpired:
-        return 0, f"no end after {TEST_SECONDS} s", time.monotonic() - start
+        return UNDECIDED, f"no end after {limit} s", time.monotonic() - start
     output = done.stdout + done.stderr
     if done.returncode >= 0 and not re.search(r"[1-9]\d* tests? ", output):
-        return 0, "no such test\n" + output, time.monotonic() - start
+        return UNDECIDED, "no such test\n" + output, time.monotonic() - start
     return done.returncode, output, time.monotonic() - start
 
 
@@ -167,7 +171,7 @@ def found(code, output):
             return re.sub(r"^\W*", "", line)[:200]
         if "Fatal error" in line or "Precondition failed" in line:
             return line.strip()
-    return f"the program ended with {code}" if code not in (0, 1, 64, *STOPPED) else None
+    return f"the program ended with {code}" if code not in (0, 1, UNDECIDED, *STOPPED) else None
 
 
 def main():
@@ -256,10 +260,10 @@ def judge_world(folder, bugs, options):
 
 def judge_tests(folder, bugs, options):
     subprocess.run(["swift", "build", "--build-tests"], cwd=folder, check=True, stdout=sys.stderr)
-    code, output, seconds = run_tests(folder, "", "|".join(sorted({bug.test for bug in bugs})))
+    code, output, seconds = run_tests(folder, "", "|".join(sorted({bug.test for bug in bugs})), ALL_TESTS_SECONDS)
     if code != 0:
         print(output[-4000:])
-        print("without a bug a test fails")
+        print("without a bug the tests do not pass")
         return [bug.name for bug in bugs]
     print(f"without a bug the tests pass ({seconds:.0f} s)")
     return judge(bugs, options.limit, lambda bug: run_tests(folder, bug.name, bug.test))
