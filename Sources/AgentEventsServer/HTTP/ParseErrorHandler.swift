@@ -94,7 +94,7 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
         "the request did not come in time: a head has 10 seconds, and a body 30 seconds and one more for each 16 KiB",
         isRetryable: true)
 
-    private static let notOneHost = ProtocolError(.requestInvalid, "a request of HTTP/1.1 has one header Host")
+    private static let notOneHost = ProtocolError(.requestInvalid, "a request has one header Host")
 
     private func close(_ context: ChannelHandlerContext) {
         isClosing = true
