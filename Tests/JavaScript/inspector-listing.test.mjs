@@ -109,6 +109,31 @@ describe('the listing', () => {
     assert.equal(shown().at(-1), 't_010');
   });
 
+  test('has no hole where the highest of the older ones has come up to the end of a page', async () => {
+    await listing.more();
+    await away(() => threads.touch('t_014', ...fresh(100, 109)));
+    assert.deepEqual([held()[9], shown()], ['t_014', held().slice(0, 20)]);
+  });
+
+  test('reads no more than what is between', async () => {
+    await listing.more();
+    threads.asked.length = 0;
+    await away(() => threads.touch(...fresh(100, 106)));
+    assert.deepEqual([threads.asked.length, shown()], [2, held().slice(0, 16)]);
+    threads.asked.length = 0;
+    threads.touch('t_011');
+    tell();
+    await page.clock.advance(20);
+    assert.deepEqual([threads.asked.length, shown()], [1, held().slice(0, 16)]);
+  });
+
+  test('shows those that were opened here where the service has no list any longer', async () => {
+    await listing.more();
+    app.service.threads = async () => undefined;
+    await listing.load();
+    assert.deepEqual([shown(), listing.next, listing.isListed], [[], undefined, false]);
+  });
+
   test('leaves the older ones out where they are too far away', async () => {
     await listing.more();
     await away(() => threads.touch(...fresh(100, 300)));

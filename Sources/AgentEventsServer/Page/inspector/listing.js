@@ -102,7 +102,9 @@ export class Listing {
       const last = page.threads.at(-1);
       const [highest] = older();
       if (!last || !highest) break;
-      hasMet = last.thread_id === highest.thread_id || inOrder([last, highest])[0] === highest;
+      // By their places, since the highest one may have come up meanwhile, to another one.
+      hasMet = last.updated_at < highest.updated_at
+        || (last.updated_at === highest.updated_at && last.thread_id <= highest.thread_id);
     }
     const rest = hasMet ? older() : [];
     if (!hasMet) this.next = before ?? undefined;
