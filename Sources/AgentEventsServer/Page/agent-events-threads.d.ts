@@ -69,6 +69,7 @@ export interface ThreadList extends EventTarget, ThreadListView {
 /**
  * Follows the list of the threads that the user of a client may read. A client has one: the same object until it is disconnected,
  * of which another question takes the place of the one before. The signal is that of the first call; it disconnects the list.
+ * It asks as `ask` does, so each call asks again for what was refused: call it once for a question, in an effect and not while rendering.
  */
 export function followThreads(client: AgentEvents, options?: ThreadQuestion & { signal?: AbortSignal }): ThreadList;
 
