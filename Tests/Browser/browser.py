@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from playwright.sync_api import Error as DriverError
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests" / "ThirdParty"))
 
-CHROMIUM = "/usr/bin/chromium"
+# The Chromium that the variable CHROMIUM names, or the one that is installed.
+CHROMIUM = shutil.which(os.environ.get("CHROMIUM") or "chromium") or "/usr/bin/chromium"
 WAIT = 60_000
 # Runs before the page: costs of frames, a clock that can be set, tasks that hold the page up.
 INSTRUMENTS = """

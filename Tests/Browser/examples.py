@@ -6,7 +6,7 @@ Two pages of one thread show the same. A service that is killed in the middle of
 that stayed open. Nothing that the page's policy forbids was tried, nothing was loaded from elsewhere, and no text becomes an
 element.
 
-React is no part of the service: its builds come from Debian's packages, which `.ci/setup checks` unpacks.
+React is no part of the service: its builds come from Debian's packages, which `.ci/setup browser` unpacks.
 
   examples.py               against the built service
   examples.py --self-test   that the checks notice pages that do not do it
@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
+
+from browser import CHROMIUM
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ThirdParty"))
 from self_test import check_broken  # noqa: E402
@@ -40,7 +42,7 @@ def react_folder():
     for folder in (ROOT / ".build/tools/usr/share/nodejs", Path("/usr/share/nodejs")):
         if all((folder / package / "umd" / name).exists() for name, package in REACT_FILES.items()):
             return folder
-    raise SystemExit("React is missing: run .ci/setup checks")
+    raise SystemExit("React is missing: run .ci/setup browser")
 
 
 @contextmanager
@@ -232,7 +234,7 @@ def check_approval(context, service):
 @contextmanager
 def chromium():
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         try:
             yield browser.new_context()
         finally:

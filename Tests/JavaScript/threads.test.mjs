@@ -17,6 +17,8 @@ const ids = threads => threads.map(({ thread_id: id }) => id);
 describe('the machine of the list', () => {
   test('the latest first, and of one time the greater id', () => {
     assert.deepEqual(ids(inOrder([card('a', 1), card('c', 2), card('b', 2), card('d', 0)])), ['c', 'b', 'a', 'd']);
+    // Those of which no time is known are the last ones.
+    assert.deepEqual(ids(inOrder([{ thread_id: 'x' }, card('a', 1), { thread_id: 'y' }, card('b', 2)])), ['b', 'a', 'y', 'x']);
   });
 
   test('a list is what the service tells of it', () => {
@@ -30,6 +32,31 @@ describe('the machine of the list', () => {
     // Names of prototypes are names of threads, too.
     machine.take({ threads: [card('__proto__', 4), card('constructor', 5)], gone: [], next: null });
     assert.deepEqual(ids(machine.threads), ['constructor', '__proto__', 'a']);
+  });
+
+  test('a card that is as it was has not changed', () => {
+    const machine = phases.following();
+    machine.take({ threads: [card('a', 1, { runs: 2n ** 60n }), card('b', 2)], gone: [], next: null });
+    const later = card('b', 3);
+    const told = machine.take({ threads: [card('a', 1, { runs: 2n ** 60n }), later, card('c', 0)], gone: [], next: null });
+    assert.deepEqual(told, { threads: [later, card('c', 0)], gone: [] });
+  });
+
+  test('a question is the one that was asked, whatever becomes of its object', () => {
+    const question = { q: 'x' };
+    const machine = new ListMachine();
+    machine.turnTo(question);
+    question.q = 'y';
+    assert.equal(machine.ask().q, 'x');
+    assert.equal(machine.turnTo(question), true);
+    assert.equal(machine.ask().q, 'y');
+  });
+
+  test('what is forgotten has gone', () => {
+    const machine = phases.following();
+    machine.take({ threads: [card('a', 1)], gone: [], next: '1-a' });
+    assert.deepEqual(machine.forget(), { threads: [], gone: ['a'] });
+    assert.deepEqual([machine.threads, machine.next], [[], null]);
   });
 
   test('after another connection the first message is the whole list, and what it lacks has gone', () => {
@@ -79,7 +106,7 @@ describe('the machine of the list', () => {
     asked: ['asked', 'following', 'asked', ['idle', true], 'asked', ['waiting', 250], 'idle', 'over'],
     following: ['following', 'following', ['following', nothing], ['idle', true], 'following', ['waiting', 250], 'idle', 'over'],
     waiting: ['waiting', 'waiting', 'waiting', ['waiting', false], 'waiting', ['waiting', 500], 'idle', 'over'],
-    over: ['over', 'over', 'over', ['idle', false], 'over', ['over', 250], 'over', 'over'],
+    over: ['over', 'over', 'over', ['idle', false], ['idle', false], ['over', 250], 'over', 'over'],
   };
   for (const [phase, row] of Object.entries(table)) {
     for (const [index, [name, input]] of Object.entries(inputs).entries()) {
@@ -163,7 +190,7 @@ describe('the list', () => {
     list.addEventListener('change', ({ detail }) => changes.push(detail));
     await page.clock.advance(1000);
     assert.deepEqual([ids(list.getSnapshot().threads), list.getSnapshot().live], [['c', 'b'], true]);
-    assert.deepEqual(changes, [{ threads: [card('b', 2), card('c', 3)], gone: ['a'] }]);
+    assert.deepEqual(changes, [{ threads: [card('c', 3)], gone: ['a'] }]);
     // With nothing else to follow, the connection is tried again and again all the same.
     page.service.isDown = true;
     page.service.kill();
@@ -209,6 +236,35 @@ describe('the list', () => {
     assert.deepEqual(ids(list.threads), ['b', 'a']);
   });
 
+  test('a list that has ended is asked again by its own question, too', async () => {
+    const list = followThreads(client, { q: 'a' });
+    await page.clock.advance(20);
+    page.service.end('threads.unlisted');
+    assert.equal(list.error.code, 'threads.unlisted');
+    assert.equal(followThreads(client, { q: 'a' }), list);
+    await page.clock.advance(20);
+    assert.deepEqual([list.error, list.live, page.service.count('watch')], [null, true, 2]);
+  });
+
+  test('what ended for want of a scope is asked again with another token, and with another connection', async () => {
+    page.service.expiresAt = () => page.clock.time + 3_600_000;
+    const list = followThreads(client, { q: 'a' });
+    await page.clock.advance(20);
+    page.service.end('auth.scope_missing');
+    await page.clock.advance(1000);
+    assert.deepEqual([list.getSnapshot().error.code, page.service.count('watch')], ['auth.scope_missing', 1]);
+    client.setToken('wider');
+    await page.clock.advance(20);
+    assert.deepEqual([list.getSnapshot().error, list.live, page.service.count('watch')], [null, true, 2]);
+    page.service.end('auth.scope_missing');
+    page.service.onWatch = () => ({ code: 'auth.scope_missing', retryable: false });
+    page.service.kill();
+    await page.clock.advance(2000);
+    assert.deepEqual([list.getSnapshot().error.code, page.service.count('watch')], ['auth.scope_missing', 3]);
+    const { q } = page.service.received.findLast(({ op }) => op === 'watch');
+    assert.deepEqual([q, page.errors], ['a', []]);
+  });
+
   test('a list that the service ends while it is left: the next question is asked all the same', async () => {
     const list = followThreads(client);
     await page.clock.advance(20);
@@ -243,25 +299,93 @@ describe('the list', () => {
     assert.deepEqual([page.service.opened, page.errors], [1, []]);
   });
 
-  test('a user that is forgotten has no list, and another one sees nothing of it', async () => {
+  for (const [name, code, end] of [
+    ['closed', 'client.closed', () => client.close()],
+    ['signed out', 'client.signed_out', () => client.setToken(null)],
+    ['of another user', 'client.signed_out', async () => {
+      page.service.user = 'u_2';
+      page.service.kill();
+      await page.clock.advance(1000);
+    }],
+  ]) {
+    test(`the list of a client that is ${name} says so, has no cards, and is not asked again`, async () => {
+      const list = followThreads(client);
+      await page.clock.advance(20);
+      const changes = [];
+      list.addEventListener('change', ({ detail }) => changes.push(detail));
+      await end();
+      await page.clock.advance(20);
+      const { threads, next, live, error } = list.getSnapshot();
+      assert.deepEqual([threads, next, live, error.code], [[], null, false, code]);
+      assert.deepEqual(changes, [{ threads: [], gone: ['a', 'b'] }]);
+      list.ask({ q: 'late' });
+      await page.clock.advance(20);
+      assert.deepEqual([list.error.code, page.service.count('watch'), page.errors], [code, 1, []]);
+      if (code === 'client.closed') return assert.throws(() => followThreads(client), { code });
+      const following = followThreads(client);
+      assert.deepEqual([following === list, following.threads, following.error], [false, [], null]);
+    });
+  }
+
+  test('a list that its page has left has no error, and the cards that it had', async () => {
     const list = followThreads(client);
     await page.clock.advance(20);
-    page.service.user = 'u_2';
-    page.service.kill();
-    await page.clock.advance(1000);
-    assert.equal(page.service.count('watch'), 1);
-    const next = followThreads(client);
-    assert.deepEqual([next === list, next.threads], [false, []]);
-    client.close();
-    assert.throws(() => followThreads(client), { code: 'client.closed' });
-    assert.equal(next.getSnapshot().live, false);
+    list.disconnect();
+    list.ask({ q: 'late' });
+    await page.clock.advance(20);
+    assert.deepEqual([ids(list.getSnapshot().threads), list.getSnapshot().error], [['b', 'a'], null]);
   });
+
+  test('a client that follows a list has its threads apart, whatever their ids', async () => {
+    const list = followThreads(client);
+    await page.clock.advance(20);
+    for (const id of [undefined, '', 'undefined']) assert.notEqual(client.thread(id), list, `${id}`);
+    await page.clock.advance(20);
+    client.thread('').disconnect();
+    await page.clock.advance(20);
+    assert.equal(page.service.count('unwatch'), 0);
+    assert.equal(page.service.received.at(-1).op, 'unsubscribe');
+    page.service.list([card('c', 3)]);
+    assert.deepEqual([ids(list.threads), page.service.connection.watches], [['c', 'b', 'a'], true]);
+  });
+
+  for (const [name, leave] of [
+    ['another question takes its place', list => list.ask({ q: 'b' })], ['the list is left', list => list.disconnect()],
+  ]) {
+    for (const retryable of [true, false]) {
+      test(`a refusal that comes when ${name} is of no interest, ${retryable ? 'for now' : 'for good'}`, async () => {
+        client.thread('t_7');
+        await page.clock.advance(20);
+        const list = followThreads(client, { q: 'a' });
+        page.service.onWatch = ({ q }) => {
+          if (q !== 'a') return undefined;
+          leave(list);
+          return { code: 'limits.rate', retryable };
+        };
+        await page.clock.advance(10_000);
+        assert.deepEqual([page.errors, list.error], [[], null]);
+      });
+    }
+  }
 
   test('a list of a refused client comes with another token', async () => {
     const refused = page.client({ token: () => { throw new Unauthorized('the session has ended'); } });
-    const list = followThreads(refused);
+    let list = followThreads(refused);
     await page.clock.advance(20);
     assert.equal(list.getSnapshot().error.code, 'client.unauthorized');
+    // No question changes that, and no other list and no thread.
+    list.ask({ q: 'a' });
+    assert.equal(list.error.code, 'client.unauthorized');
+    list.disconnect();
+    for (const question of [{}, { q: 'a' }]) {
+      const next = followThreads(refused, question);
+      assert.deepEqual([next.error?.code, next.getSnapshot().error?.code], ['client.unauthorized', 'client.unauthorized']);
+      await page.clock.advance(20);
+      assert.equal(next.getSnapshot().error?.code, 'client.unauthorized');
+      next.disconnect();
+    }
+    assert.equal(refused.thread('t_7').getSnapshot().error.code, 'client.unauthorized');
+    list = followThreads(refused);
     refused.setToken('token');
     await page.clock.advance(20);
     assert.deepEqual([list.getSnapshot().error, list.live], [null, true]);

@@ -36,12 +36,16 @@ export interface ThreadListView {
   readonly next: string | null;
   /** The list is that of the question, as it is now. Until then it is as it was. */
   readonly live: boolean;
-  /** Why nothing comes any longer: a refused question, `threads.unlisted`, or a client that has ended. */
+  /**
+   * Why nothing comes any longer: a refused question, a list that the service has ended (`threads.unlisted`, `auth.scope_missing`),
+   * a client that was refused, or one that has ended: `client.closed`, or `client.signed_out`, by `setToken(null)` or another user.
+   * It is null while the connection comes back, and after `disconnect`.
+   */
   readonly error: AgentEventsError | null;
 }
 
 interface ThreadListEvents {
-  /** The cards that are new or have changed, and the ids of the threads that are in the list no longer. */
+  /** The cards that are new or have changed since the one before, also after another connection, and the ids of what has gone. */
   change: CustomEvent<{ threads: ThreadCard[]; gone: string[] }>;
 }
 
@@ -50,7 +54,10 @@ export interface ThreadList extends EventTarget, ThreadListView {
   /** With `getSnapshot` what `useSyncExternalStore` takes: the listener is called at most once in a frame. */
   readonly subscribe: (listener: () => void) => () => void;
   readonly getSnapshot: () => ThreadListView;
-  /** Another question. The threads of the one before stay until the answer comes; the same one again does nothing. */
+  /**
+   * Another question, of which the list keeps a copy. The threads of the one before stay until the answer comes. The same one again
+   * does nothing, unless it was refused or its list has ended: then it is asked again.
+   */
   ask(question?: ThreadQuestion): void;
   /** Leaves the list: nothing comes any longer. */
   disconnect(): void;
@@ -62,8 +69,9 @@ export interface ThreadList extends EventTarget, ThreadListView {
 /**
  * Follows the list of the threads that the user of a client may read. A client has one: the same object until it is disconnected,
  * of which another question takes the place of the one before. The signal is that of the first call; it disconnects the list.
+ * It asks as `ask` does, so each call asks again for what was refused: call it once for a question, in an effect and not while rendering.
  */
 export function followThreads(client: AgentEvents, options?: ThreadQuestion & { signal?: AbortSignal }): ThreadList;
 
-/** Threads in the order of the list. */
-export function inOrder<Card extends { thread_id: string; updated_at: Time }>(threads: Iterable<Card>): Card[];
+/** Threads in the order of the list; those of which no time is known come last. */
+export function inOrder<Card extends { thread_id: string; updated_at?: Time }>(threads: Iterable<Card>): Card[];

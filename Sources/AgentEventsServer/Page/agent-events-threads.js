@@ -1,18 +1,17 @@
 /** The list of the threads that a user may read, as it is now, over the connection of a client of agent-events.js. */
-import { AgentEventsError, ThreadMachine } from './agent-events.js';
+import { AgentEventsError, ThreadMachine, stringify } from './agent-events.js';
 
 /** The list of a client: the same one until it is disconnected. Another question takes the place of the one before. */
 export function followThreads(client, { signal, ...question } = {}) {
-  const list = client.thread(undefined, { signal }, ThreadList);
+  const list = client.thread(client._list, { signal }, ThreadList);
   list.ask(question);
   return list;
 }
 
+const place = ({ updated_at = '', thread_id }) => `${updated_at} ${thread_id}`;
+
 /** The latest first, and of one time the greater id, as the service has them. */
-export const inOrder = threads => [...threads].sort((one, other) => {
-  const isLater = one.updated_at === other.updated_at ? one.thread_id > other.thread_id : one.updated_at > other.updated_at;
-  return isLater ? -1 : 1;
-});
+export const inOrder = threads => [...threads].sort((one, other) => (place(one) > place(other) ? -1 : 1));
 
 /** Decides what is of the question that was asked last, and what the list is by that. Its phases are those of a thread. Pure. */
 export class ListMachine extends ThreadMachine {
@@ -25,11 +24,11 @@ export class ListMachine extends ThreadMachine {
 
   ask() { return super.ask() && { ...this.#question, op: 'watch' }; }
 
-  /** @returns whether the service follows the question before; undefined for the same one again. */
-  turnTo(question) {
-    if (JSON.stringify(question) === JSON.stringify(this.#question)) return undefined;
-    this.#question = question;
+  /** @returns whether the service follows the question before; undefined for the same one again, unless the list is over. */
+  turnTo(question = this.#question) {
     const { phase } = this;
+    if (phase !== 'over' && stringify(question) === stringify(this.#question)) return undefined;
+    this.#question = { ...question };
     if (phase === 'waiting') return false; // It is asked after the pause.
     this.phase = 'idle';
     this.live = false;
@@ -47,28 +46,38 @@ export class ListMachine extends ThreadMachine {
     const isThere = new Set(threads.map(thread => thread.thread_id));
     if (this.#isFirst) gone = [...this.#threads.keys()].filter(id => !isThere.has(id));
     this.#isFirst = false;
+    const changed = threads.filter(thread => stringify(thread) !== stringify(this.#threads.get(thread.thread_id)));
     for (const thread of threads) this.#threads.set(thread.thread_id, thread);
     for (const id of gone) this.#threads.delete(id);
     this.next = next;
     this.failures = 0;
     this.caughtUp();
-    return { threads, gone };
+    return { threads: changed, gone };
+  }
+
+  forget() {
+    const gone = [...this.#threads.keys()];
+    this.#threads.clear();
+    this.next = null;
+    return { threads: [], gone };
   }
 }
 
 /** Members that begin with `_` are the client's, which follows the list as it follows a thread. */
 class ThreadList extends EventTarget {
-  error = null;
   _isReady = true;
   _opening = true; // It has no cursor to read before.
   _machine = new ListMachine();
   #client;
+  #isLeft = false;
   #listeners = new Set();
   #view;
 
   constructor(client, id, { signal }) {
     super();
+    this.id = id;
     this.#client = client;
+    this.error = client._stopped ?? null;
     this._draw();
     const leave = () => this.disconnect();
     signal?.addEventListener('abort', leave);
@@ -86,14 +95,20 @@ class ThreadList extends EventTarget {
   };
   getSnapshot = () => this.#view;
 
-  ask(question = {}) {
+  ask(question = {}) { this.#turnTo(question); }
+
+  #turnTo(question) {
+    if (this.#isLeft) return;
     const isFollowed = this._machine.turnTo(question);
     if (isFollowed === undefined) return;
-    this.error = null;
-    if (isFollowed) this.#client._leave();
+    this.error = this.#client._stopped ?? null;
+    if (isFollowed) this.#client._leave(this.id);
     this.#client._subscribe(this);
     this.#client._paint(this);
   }
+
+  /** Another token may have the scope. */
+  #renew() { if (this.error?.code === 'auth.scope_missing') this.#turnTo(); }
 
   disconnect() { this.#client._remove(this); }
 
@@ -102,12 +117,15 @@ class ThreadList extends EventTarget {
       this._machine.watching();
       this.error = null;
     }
+    if (op === 'refreshed') this.#renew();
     const change = op === 'threads' && this._machine.take(message);
     if (!change) return;
     this.#client._progressed();
     this.#client._paint(this);
-    this.dispatchEvent(new CustomEvent('change', { detail: change }));
+    this.#tell(change);
   }
+
+  #tell(detail) { this.dispatchEvent(new CustomEvent('change', { detail })); }
 
   _again(phase) {
     if (this._machine.phase !== phase) return;
@@ -118,13 +136,18 @@ class ThreadList extends EventTarget {
   _acknowledge() {}
 
   _disconnected() {
+    this.#renew();
     this._machine.restart();
     this.#client._paint(this);
   }
 
-  _end(error, isOver) {
-    this.error = error;
+  /** The code is that of a client that forgets its user. */
+  _end(error, isOver, code) {
+    this.error = code ? new AgentEventsError(code, 'the client has forgotten its user') : error;
     if (isOver) this._machine.restart('over');
+    if (!error) this.#isLeft = true;
+    const change = code && this._machine.forget();
+    if (change) queueMicrotask(() => this.#tell(change)); // The client is not done yet.
     this.#client._paint(this);
   }
 

@@ -1,7 +1,4 @@
-/**
- * Follows threads of an agent-events service over one WebSocket, each event once and in order, and folds them.
- * What is public is described in agent-events.d.ts.
- */
+/** Follows threads of an agent-events service over one WebSocket, each event once and in order, and folds them: agent-events.d.ts. */
 
 // JSON
 
@@ -460,7 +457,6 @@ const PAGE = { events: 1000, characters: 4 << 20 };
 /** A thread of a client. Members that begin with `_` are the client's. */
 class Thread extends Teller {
   recovered = null;
-  error = null;
   _readers = new Set();
   #client;
   #listeners = new Set();
@@ -474,6 +470,7 @@ class Thread extends Teller {
     super();
     this.id = id;
     this.#client = client;
+    this.error = client._stopped ?? null;
     this._usesStored = after === undefined && consumer === undefined;
     this._machine = new ThreadMachine(this._usesStored || after === 'now' ? 'snapshot' : after, consumer, merge);
     this._draw();
@@ -668,6 +665,7 @@ const endOf = ({ status, error }) => present({ how: error?.code === 'run.lost' ?
 const ITEM = { get: 'getItem', set: 'setItem', delete: 'removeItem' };
 
 export class AgentEvents extends Teller {
+  _list = Symbol(); // The id of the list of threads.
   #closing = new AbortController();
   #Socket;
   #now;
@@ -698,7 +696,7 @@ export class AgentEvents extends Teller {
   #drainPause;
   #heard = 0;
   #heartbeat = 25_000;
-  #stopped;
+  _stopped;
   #status = 'idle';
   #shown = 'idle';
 
@@ -723,13 +721,11 @@ export class AgentEvents extends Teller {
 
   get status() { return this.#shown; }
 
-  /** The list of threads is a kind without an id. */
   thread(id, options, Kind = Thread) {
-    if (this.#status === 'closed') throw this.#stopped;
+    if (this.#status === 'closed') throw this._stopped;
     if (!this.#threads.has(id)) {
       const thread = new Kind(this, id, options);
       this.#threads.set(id, thread);
-      thread.error = this.#stopped ?? null;
       const open = () => (this.#isOpen ? this.#open(thread) : this.#connect());
       queueMicrotask(() => (options?.signal?.aborted ? this._remove(thread) : open()));
     }
@@ -738,7 +734,7 @@ export class AgentEvents extends Teller {
 
   setToken(token) {
     this.#source = token;
-    this.#token = this.#obtaining = this.#refreshing = this.#stopped = undefined;
+    this.#token = this.#obtaining = this.#refreshing = this._stopped = undefined;
     if (token === null) this.#forget('client.signed_out', 'idle');
     else if (this.#isOpen) this.#refresh();
     else this.#connect(true);
@@ -747,7 +743,7 @@ export class AgentEvents extends Teller {
   close() {
     this.#source = this.#token = undefined;
     this.#closing.abort();
-    this.#stopped = this.#forget('client.closed', 'closed');
+    this._stopped = this.#forget('client.closed', 'closed');
   }
 
   #forget(code, status) {
@@ -756,7 +752,7 @@ export class AgentEvents extends Teller {
     try {
       keys.push(...Object.keys(this.#webStore() ?? {}).filter(key => key.startsWith(this.#key(''))));
     } catch { /* The browser refuses its store. */ }
-    for (const thread of this.#threads.values()) this._remove(thread);
+    for (const thread of this.#threads.values()) this._remove(thread, code);
     for (const key of keys) this.#stored('delete', key);
     this.#cursors.clear();
     for (const name of this.#timers.keys()) this.#stop(name);
@@ -780,25 +776,25 @@ export class AgentEvents extends Teller {
 
   _leave(id) {
     this.#leaving.set(id, this.#lastRequest + 1);
-    this.#ask({ op: id ? 'unsubscribe' : 'unwatch', thread_id: id });
+    this.#ask({ op: id === this._list ? 'unwatch' : 'unsubscribe', thread_id: id });
   }
 
-  _remove(thread) {
+  _remove(thread, code) {
     const { id, _machine } = thread;
     if (this.#threads.get(id) !== thread) return;
     this.#acknowledge(thread);
     this.#threads.delete(id);
     thread._forgetSignal();
     if (this.#isOpen && ['asked', 'following'].includes(_machine.phase) && !this.#leaving.has(id)) this._leave(id);
-    thread._end(null, true);
+    thread._end(null, true, code);
   }
 
-  #left({ thread_id, req, code }) {
-    const thread = this.#threads.get(thread_id);
-    if (req !== undefined && this.#leaving.get(thread_id) === req) {
-      this.#leaving.delete(thread_id);
+  #left({ thread_id, req, code }, id) {
+    const thread = this.#threads.get(id);
+    if (req !== undefined && this.#leaving.get(id) === req) {
+      this.#leaving.delete(id);
       if (thread) this._subscribe(thread);
-    } else if (!this.#leaving.has(thread_id)) {
+    } else if (!this.#leaving.has(id)) {
       thread?._end(new AgentEventsError(code, 'it cannot be read any longer', { thread_id }), true);
     }
   }
@@ -819,7 +815,7 @@ export class AgentEvents extends Teller {
     if (thread._machine.phase === 'following') this.#send({ op: 'ack', thread_id: thread.id, cursor });
   }
 
-  #key(id) { return `agent-events ${this.#url.href} ${this.#user} ${id}`; }
+  #key(id) { return `agent-events ${this.#url.href} ${this.#user} ${String(id)}`; }
 
   async #stored(verb, key, value) {
     this.#cursors[verb](key, value);
@@ -860,7 +856,7 @@ export class AgentEvents extends Teller {
 
   async _command(message) {
     const command = { ...message, req: ++this.#lastRequest };
-    if (this.#stopped) throw this.#stopped;
+    if (this._stopped) throw this._stopped;
     if (byteCount(stringify(command)) > (this.#limits.max_message_bytes ?? 1 << 20)) {
       throw new AgentEventsError('event.too_large', 'the command is too large');
     }
@@ -893,7 +889,7 @@ export class AgentEvents extends Teller {
 
   async #connect(isNow) {
     if (isNow) this.#stop('reconnect');
-    if (this.#socket || this.#timers.has('reconnect') || this.#stopped || this.#threads.size + this.#commands.size === 0) return;
+    if (this.#socket || this.#timers.has('reconnect') || this._stopped || this.#threads.size + this.#commands.size === 0) return;
     this.#attempt++;
     if (!['connected', 'reconnecting'].includes(this.#status)) this.#setStatus('connecting');
     const { token, isCurrent } = await this.#obtained(false, () => this.#drop());
@@ -922,7 +918,7 @@ export class AgentEvents extends Teller {
     } catch {
       return this.#drop();
     }
-    const { op, thread_id } = message;
+    const { op, thread_id = this._list } = message;
     switch (op) {
       case 'welcome': return this.#welcome(message);
       case 'ping': return this.#send({ op: 'pong' });
@@ -930,10 +926,10 @@ export class AgentEvents extends Teller {
         this.#drainPause = message.reconnect_in_ms;
         return this._tell('drain', { reconnect_in_ms: message.reconnect_in_ms });
       case 'expiring': return this.#refresh();
-      case 'refreshed': return this.#replaced(message.expires_at);
+      case 'refreshed': this.#replaced(message.expires_at); break;
       case 'accepted': return this.#answer(message);
       case 'unwatched':
-      case 'unsubscribed': return this.#left(message);
+      case 'unsubscribed': return this.#left(message, thread_id);
       case 'error': return this.#refused(message);
     }
     if (!op) delete message.op;
@@ -941,8 +937,8 @@ export class AgentEvents extends Teller {
   }
 
   #welcome({ user_id, heartbeat_ms = Infinity, limits = {}, expires_at }) {
-    if (this.#user !== undefined && this.#user !== user_id) { // Who sees nothing of the user before.
-      for (const thread of this.#threads.values()) this._remove(thread);
+    if (this.#user !== undefined && this.#user !== user_id) {
+      for (const thread of this.#threads.values()) this._remove(thread, 'client.signed_out');
       this.#rejectAll(new AgentEventsError('client.signed_out', 'the token is of another user'));
     }
     this.#isOpen = true;
@@ -960,9 +956,9 @@ export class AgentEvents extends Teller {
     const { req, thread_id, code = '', retryable, retry_after_ms } = message;
     if (!this.#isOpen || code.startsWith('ack.') || this.#answer(message)) return;
     if (req !== undefined && req === this.#refreshing) return this.#failedToReplace();
-    for (const [id, leave] of this.#leaving) if (leave === req) return this.#left({ thread_id: id, req });
-    const thread = [...this.#threads.values()].find(({ id, _request }) => (req ? _request === req : id && id === thread_id));
-    if (!thread || this.#leaving.has(thread.id)) return this._tell('error', refusal(message));
+    for (const [id, leave] of this.#leaving) if (leave === req) return this.#left({ req }, id);
+    const thread = [...this.#threads.values()].find(({ id, _request }) => (req ? _request === req : id === thread_id));
+    if (!thread || this.#leaving.has(thread.id)) return req || this._tell('error', refusal(message));
     if (!retryable) return thread._end(refusal(message), true);
     this._later(Math.max(retry_after_ms ?? 0, thread._machine.refused(this._random())), thread);
   }
@@ -1005,7 +1001,7 @@ export class AgentEvents extends Teller {
   #refuse(error) {
     this.#hangUp();
     this.#setStatus('refused');
-    this.#stopped = this.#rejectAll(error);
+    this._stopped = this.#rejectAll(error);
     for (const thread of this.#threads.values()) thread._end(error);
     this._tell('error', error);
   }

@@ -171,6 +171,7 @@ export class FakeService {
   /** What is answered to a `watch`: nothing for its list, or a refusal. */
   onWatch = () => undefined;
   cards = new Map();
+  next = null;
 
   /** The list changes, and those who watch are told. */
   list(threads, gone = []) {
@@ -179,7 +180,15 @@ export class FakeService {
     for (const connection of this.connections) this.#tell(connection, threads, gone);
   }
 
-  #tell(connection, threads, gone) { if (connection.watches) this.say(connection, { op: 'threads', threads, gone, next: null }); }
+  #tell(connection, threads, gone) { if (connection.watches) this.say(connection, { op: 'threads', threads, gone, next: this.next }); }
+
+  /** Ends the lists. */
+  end(code) {
+    for (const connection of this.connections) {
+      if (connection.watches) this.say(connection, { op: 'unwatched', code });
+      connection.watches = false;
+    }
+  }
 
   #watch(connection, { req, ...message }) {
     const refused = connection.watches ? { code: 'subscription.exists', retryable: false } : this.onWatch(message);

@@ -253,6 +253,7 @@ export class App extends Moves {
     this.service.token = token;
     this.needsToken = false;
     const { session } = this;
+    this.listing.forget();
     this.listing.load();
     if (session && !session.file) this.#enter(session.id);
   }

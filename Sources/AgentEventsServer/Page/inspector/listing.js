@@ -3,6 +3,9 @@ import { followThreads, inOrder } from './client.js';
 import { question } from './core/question.js';
 import { remembered } from './settings.js';
 
+/** The most pages that are read at a time to fill what is between the newest ones and the older ones. */
+const PAGES = 20;
+
 export class Listing {
   threads = [];
   /** Whether the service lists them. */
@@ -26,19 +29,22 @@ export class Listing {
   async load() {
     const { app } = this;
     const find = this.#find;
+    const isCurrent = this.#current();
     const remembers = () => remembered('opened', []).filter(id => id.includes(find)).map(id => ({ thread_id: id }));
     try {
       const page = this.#hasNoList ? undefined : await app.service.threads({ q: find });
-      if (find !== this.#find) return;
+      if (!isCurrent()) return;
       this.#hasNoList = !page;
       this.isListed = Boolean(page);
-      this.#show(page?.threads ?? remembers(), page?.next ?? undefined);
+      if (page) this.#show(page.threads, page.next ?? undefined);
+      else this.#restart(remembers());
       app.isOffline = false;
       if (page) this.#follow(find);
     } catch (error) {
+      if (!isCurrent()) return;
       app.isOffline = error.status === undefined;
       app.needsToken = error.status === 401;
-      if (error.status !== 503) this.threads = remembers(); // While the service reads its log, the list stays.
+      if (error.status !== 503) this.#restart(remembers()); // While the service reads its log, the list stays.
     }
     app.changed();
   }
@@ -51,6 +57,15 @@ export class Listing {
     list.addEventListener('change', ({ detail }) => this.#changed(detail.gone));
   }
 
+  /** Nothing of what was shown before stays: it was of another user, or is not what the service lists. */
+  forget() { this.#restart([]); }
+
+  #restart(threads) {
+    this.#hasOlder = false;
+    this.next = undefined;
+    this.threads = threads;
+  }
+
   /** Older pages stay as they were read, below the newest. */
   #show(newest, next, gone = []) {
     const isNewest = new Set(newest.map(thread => thread.thread_id));
@@ -61,6 +76,7 @@ export class Listing {
 
   #changed(gone) {
     if (!this.isLive) return;
+    this.app.isOffline = false;
     const { threads, next } = this.#list;
     this.#show(threads, next ?? undefined, gone);
     // Those that others have pushed out of the list are older ones now; those that were deleted are not.
@@ -68,11 +84,40 @@ export class Listing {
     this.app.changedSoon();
   }
 
+  /** Reads on from the newest page until it meets the older ones. Where that is too far, or fails, those are left out: there is no hole. */
   async #readPushedOut(before) {
+    const isCurrent = this.#current();
+    const read = new Map();
+    const older = () => {
+      const isNewest = new Set(this.#list.threads.map(thread => thread.thread_id));
+      return this.threads.filter(({ thread_id: id }) => !isNewest.has(id));
+    };
+    let hasMet = false;
+    for (let pages = 0; before && !hasMet && pages < PAGES; pages++) {
+      const page = await this.app.service.threads({ q: this.#find, before }).catch(() => undefined);
+      if (!isCurrent() || !this.#hasOlder) return;
+      if (!page) break;
+      for (const thread of page.threads) read.set(thread.thread_id, thread);
+      before = page.next;
+      const last = page.threads.at(-1);
+      const [highest] = older();
+      if (!last || !highest) break;
+      // By their places, since the highest one may have come up meanwhile, to another one.
+      hasMet = last.updated_at < highest.updated_at
+        || (last.updated_at === highest.updated_at && last.thread_id <= highest.thread_id);
+    }
+    const rest = hasMet ? older() : [];
+    if (!hasMet) this.next = before ?? undefined;
+    const all = [...rest, ...read.values(), ...this.#list.threads];
+    this.threads = inOrder(new Map(all.map(thread => [thread.thread_id, thread])).values());
+    this.app.changedSoon();
+  }
+
+  /** @returns whether the same is asked for by the same user, later. */
+  #current() {
+    const { client } = this.app.service;
     const find = this.#find;
-    const page = before && await this.app.service.threads({ q: find, before }).catch(() => undefined);
-    if (!page || find !== this.#find || !this.#hasOlder) return;
-    this.#append(page.threads);
+    return () => find === this.#find && client === this.app.service.client;
   }
 
   #append(threads) {
@@ -82,9 +127,9 @@ export class Listing {
   }
 
   async more() {
-    const find = this.#find;
-    const page = await this.app.service.threads({ q: find, before: this.next });
-    if (find !== this.#find) return;
+    const isCurrent = this.#current();
+    const page = await this.app.service.threads({ q: this.#find, before: this.next });
+    if (!isCurrent()) return;
     this.#hasOlder = true;
     this.next = page?.next ?? undefined;
     this.#append(page?.threads ?? []);
