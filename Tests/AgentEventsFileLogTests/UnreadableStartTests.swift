@@ -132,6 +132,12 @@ import Testing
         }
     }
 
+    /// The loss of power may keep the first bytes of a block alone.
+    @Test(arguments: [0, 0x20, 0xFF] as [UInt8]) func aTornStartIsNoOtherVersion(_ last: UInt8) {
+        let bytes = Array("AEB".utf8) + [last] + [UInt8](repeating: 0, count: BlockHeader.byteCount)
+        #expect(bytes.withUnsafeBytes { BlockHeader.otherVersion($0, at: 0) } == nil)
+    }
+
     @Test func anIndexOfAnotherVersionIsRefused() async throws {
         try await withTemporaryFolder { folder in
             let log = FileEventLog(path: folder + "/log")

@@ -57,7 +57,11 @@ struct BlockHeader: Hashable, Sendable {
     static func otherVersion(_ bytes: UnsafeRawBufferPointer, at position: Int64) -> String? {
         guard bytes.count >= byteCount, bytes.starts(with: family.utf8) else { return nil }
         let found = String(decoding: bytes[..<version.utf8.count], as: UTF8.self)
-        guard !readableVersions.contains(found) else { return nil }
+        // A version ends with a digit or a letter. The loss of power may leave the first bytes of a block, and zeros behind.
+        let versionBytes = UInt8(ascii: "0")...UInt8(ascii: "z")
+        guard !readableVersions.contains(found), versionBytes.contains(bytes[version.utf8.count - 1]) else {
+            return nil
+        }
         // One of a version that can be read is one, whatever became of its first bytes.
         var block = [UInt8](bytes)
         for version in readableVersions {
