@@ -1,7 +1,9 @@
 import AgentEvents
 import AgentEventsFiles
+import Dispatch
 import GRDB
 import GRDBSQLite
+import Synchronization
 
 /// The index of a log, and the values beside its events: a database in a file, or in memory.
 ///
@@ -11,6 +13,10 @@ final class IndexStore: Sendable {
     private let path: String
     private let database: any DatabaseWriter
     private let memory: MemoryIndex?
+    /// Reads under way. None begins once the file is being closed: GRDB would give it a connection that is closed, and SQLite ends
+    /// the process then.
+    private let reads = DispatchGroup()
+    private let isClosed = Mutex(false)
 
     /// Opens the file, makes it when there is none, and brings it up to date.
     ///
@@ -104,6 +110,12 @@ final class IndexStore: Sendable {
     /// Uses a reading connection, or, where there is no descriptor left for one, the writing one; all that is read is of
     /// one moment.
     func read<Result>(_ body: (Database) throws -> Result) throws(EventLogError) -> Result {
+        let begins = isClosed.withLock { isClosed in
+            if !isClosed { reads.enter() }
+            return !isClosed
+        }
+        guard begins else { throw EventLogError(.closed, "the log is closed") }
+        defer { reads.leave() }
         do {
             // In memory there is one connection, for one thread: nothing else is written meanwhile.
             if memory != nil { return try database.writeWithoutTransaction(body) }
@@ -155,6 +167,8 @@ final class IndexStore: Sendable {
     /// Waits for the reads under way, and gives the file free.
     func close() throws(EventLogError) {
         guard memory == nil else { return }
+        isClosed.withLock { $0 = true }
+        reads.wait()
         do {
             try database.close()
         } catch {
