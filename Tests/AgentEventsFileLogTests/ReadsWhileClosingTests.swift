@@ -6,22 +6,28 @@ import Testing
 
 /// Reads that come while the index is closed, on other threads.
 @Suite(.timeLimit(.minutes(5))) struct ReadsWhileClosingTests {
+    private static func read(_ index: IndexStore, copying path: String?) throws(EventLogError) {
+        guard let path else { return try index.read { _ in } }
+        try IndexCopy(path: path, place: .file, files: RealFileSystem()).make(of: index)
+    }
+
     @Test func theyAreAnsweredOrToldThatTheLogIsClosed() async throws {
         for _ in 1...20 {
             try await withTemporaryFolder { folder in
                 let index = try IndexStore(path: folder + "/index", place: .file, readerCount: 2, in: RealFileSystem())
                 let refusals = try await withThrowingTaskGroup(of: EventLogError.Code?.self) { group in
-                    for _ in 1...4 {
+                    for reader in 1...4 {
                         group.addTask {
-                            while true {
+                            for number in 1... {
                                 do throws(EventLogError) {
-                                    try index.read { _ in }
+                                    try Self.read(index, copying: reader == 1 ? "\(folder)/copy-\(number)" : nil)
                                 } catch {
                                     return error.code
                                 }
                                 // The one that closes has its turn, too.
                                 await Task.yield()
                             }
+                            return nil
                         }
                     }
                     group.addTask {

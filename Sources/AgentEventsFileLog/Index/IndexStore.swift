@@ -13,8 +13,8 @@ final class IndexStore: Sendable {
     private let path: String
     private let database: any DatabaseWriter
     private let memory: MemoryIndex?
-    /// Reads under way. None begins once the file is being closed: GRDB would give it a connection that is closed, and SQLite ends
-    /// the process then.
+    /// The reads under way. None begins once the file is being closed: GRDB would give it a closed connection, and SQLite would end
+    /// the process.
     private let reads = DispatchGroup()
     private let isClosed = Mutex(false)
 
@@ -110,11 +110,7 @@ final class IndexStore: Sendable {
     /// Uses a reading connection, or, where there is no descriptor left for one, the writing one; all that is read is of
     /// one moment.
     func read<Result>(_ body: (Database) throws -> Result) throws(EventLogError) -> Result {
-        let begins = isClosed.withLock { isClosed in
-            if !isClosed { reads.enter() }
-            return !isClosed
-        }
-        guard begins else { throw EventLogError(.closed, "the log is closed") }
+        try beginRead()
         defer { reads.leave() }
         do {
             // In memory there is one connection, for one thread: nothing else is written meanwhile.
@@ -127,6 +123,14 @@ final class IndexStore: Sendable {
         } catch {
             throw EventLogError(error, doing: "reading", path: path)
         }
+    }
+
+    private func beginRead() throws(EventLogError) {
+        let begins = isClosed.withLock { isClosed in
+            if !isClosed { reads.enter() }
+            return !isClosed
+        }
+        guard begins else { throw EventLogError(.closed, "the log is closed") }
     }
 
     /// Writes the file again without the pages that are free, in which something that was deleted may stand, and empties
@@ -147,6 +151,8 @@ final class IndexStore: Sendable {
 
     /// Copies the file, as it is at one moment, into another database.
     func backUp(to copy: any DatabaseWriter) throws(EventLogError) {
+        try beginRead()
+        defer { reads.leave() }
         do {
             try database.backup(to: copy)
         } catch {
