@@ -24,10 +24,10 @@ third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_ru
     webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts operating \
     tls listening deployment tokens abuse isolation timing deletion backups traces heads \
     goodbye server_sent_events watched_threads origins
-# Scripts that drive a browser. The self-tests of those in the second line take long and are for `make browser` alone, as is all
-# of inspector_frames, which judges times.
-browsed := examples hostile_page inspector_page inspector_live inspector_refusals event_source
-alone_in_browser := inspector_live inspector_frames
+# Scripts that drive a browser: inspector_page judges what a frame costs, and runs alone; inspector_frames, which takes long, and the
+# long self-test of inspector_live are for `make browser`.
+browsed := examples hostile_page inspector_live inspector_refusals event_source
+browser_self_tests := inspector_page $(filter-out inspector_live,$(browsed))
 # Scripts that run beside each other: they measure nothing, and leave most of the machine to each other.
 beside := pipelined bad_input field_drafts crash full_disk deletion heads demo_run taking_part commands \
     command_input command_crashes restarts tokens tail_client histories webhook_receiver outside_runs pipes \
@@ -102,7 +102,8 @@ test: .build/setup/browser
 	@$(with_checked) .ci/lanes $(python) ThirdParty $(beside)
 	@if [ -e .build/setup/without-browser ]; then echo 'browser                left out: it needs packages of Debian'; else \
 	    $(step) 'browser self-tests' $(with_checked) .ci/self-tests $(python) Browser \
-	        $(filter-out $(alone_in_browser),$(browsed)) && \
+	        $(browser_self_tests) && \
+	    $(step) inspector_page $(with_checked) $(python) Tests/Browser/inspector_page.py && \
 	    $(with_checked) .ci/lanes $(python) Browser $(browsed); fi
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
 
@@ -110,7 +111,7 @@ test: .build/setup/browser
 browser: .build/setup/browser
 	@rm -f .build/logs/passed
 	@$(step) build swift build --product agent-events
-	@for script in $(sort $(browsed) $(alone_in_browser)); do \
+	@for script in inspector_page inspector_frames $(browsed); do \
 	    $(step) "$$script, self-test" $(as_usual) $(python) Tests/Browser/$$script.py --self-test || exit 1; \
 	    $(step) "$$script" $(as_usual) $(python) Tests/Browser/$$script.py || exit 1; \
 	done

@@ -5,7 +5,6 @@
   inspector_page.py --self-test   that the checks notice a page that is broken
 """
 
-import os
 import json
 import sys
 from datetime import datetime, timedelta, timezone
@@ -22,9 +21,6 @@ def many(count):
     r.events = r.events[:count]
     return r
 
-
-# Beside other scripts a frame costs what they leave of the machine: then it is not judged. `make browser` runs this alone.
-FRAME_MILLISECONDS = float("inf") if os.environ.get("BESIDE") else 16.7
 
 COSTS = """async what => {
   const list = document.querySelector(what === 'events' ? '.events .rows' : '.waterfall .rows');
@@ -51,7 +47,7 @@ def many_events(stage):
     # Other work of the machine only adds to a figure, so that the lowest of three is the page's.
     figures = {what: min(page.evaluate(COSTS, what) for _ in range(3)) for what in ("events", "waterfall", "zoom")}
     for what, cost in figures.items():
-        expect(cost < FRAME_MILLISECONDS, f"95 % of the frames of {what} cost up to {cost:.1f} ms")
+        expect(cost < 16.7, f"95 % of the frames of {what} cost up to {cost:.1f} ms")
     megabytes = page.evaluate("performance.memory.usedJSHeapSize / 1e6")
     expect(megabytes < 150, f"{megabytes:.0f} MB are used")
     return ", ".join(f"{what} p95 {cost:.1f} ms" for what, cost in figures.items()) + f", {megabytes:.0f} MB, {events} and {spans} rows"
@@ -99,11 +95,11 @@ def large_values(stage):
     expect(len(text) < 6000, f"{len(text)} characters of a large value are shown at once")
     expect("1.00 MB, showing the first 2.0 kB" in text, "its size is not said")
     longest = page.evaluate("Math.max(...costs)")
-    expect(longest < 3 * FRAME_MILLISECONDS, f"a frame costs {longest:.0f} ms")
+    expect(longest < 50, f"a frame costs {longest:.0f} ms")
     page.locator(".event-side .json .link").click()
     page.wait_for_function("() => document.querySelector('.event-side .json').textContent.length > 1_000_000")
     longest = page.evaluate("Math.max(...costs)")
-    expect(longest < 3 * FRAME_MILLISECONDS, f"a frame costs {longest:.0f} ms when all of it is shown")
+    expect(longest < 50, f"a frame costs {longest:.0f} ms when all of it is shown")
     return f"at most {longest:.0f} ms in a frame"
 
 
