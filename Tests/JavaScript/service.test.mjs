@@ -1,23 +1,12 @@
 /** The client against the real service, over a real socket: kills, restarts, cuts, five clients. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { seededRandom } from './support/clock.mjs';
-import { closeAll, compare, connect, hasEnded, ids, read, skip, until } from './support/real.mjs';
-import { Service, folder } from './support/service.mjs';
+import { compare, connect, guidedService, hasEnded, ids, read, skip, until } from './support/real.mjs';
 import { WebSocket } from './support/web-socket.mjs';
 
 describe('service', { skip }, () => {
-  let place;
-  let service;
-  before(async () => {
-    place = folder();
-    service = await new Service(...place.guide, '--data', place.data).start();
-  });
-  after(async () => {
-    closeAll();
-    await service?.stop();
-    place?.remove();
-  });
+  const service = guidedService();
 
   test('a question and its answer: the events of the log, each once, and the state of the service', async () => {
     const thread = connect(service).thread('t_answer', { after: 'start', merge: false });

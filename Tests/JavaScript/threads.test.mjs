@@ -1,12 +1,11 @@
 /** The list of threads: what its machine takes, over a service that is made up, and over the real one. */
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Unauthorized } from '../../Sources/AgentEventsServer/Page/agent-events.js';
 import { ListMachine, followThreads, inOrder } from '../../Sources/AgentEventsServer/Page/agent-events-threads.js';
 import { Page, settle } from './support/page.mjs';
-import { closeAll, connect, hasEnded, skip, until } from './support/real.mjs';
-import { Service, folder } from './support/service.mjs';
+import { connect, guidedService, hasEnded, skip, until } from './support/real.mjs';
 import { WebSocket } from './support/web-socket.mjs';
 
 const card = (thread_id, second, more) => ({
@@ -413,17 +412,7 @@ describe('the list', () => {
 });
 
 describe('the list of the service', { skip }, () => {
-  let place;
-  let service;
-  before(async () => {
-    place = folder();
-    service = await new Service(...place.guide, '--data', place.data).start();
-  });
-  after(async () => {
-    closeAll();
-    await service?.stop();
-    place?.remove();
-  });
+  const service = guidedService();
 
   const listed = async query => (await service.request('GET', `/v1/threads?${query}`)).body;
 

@@ -1,8 +1,9 @@
 /** What tests against the real service have in common. */
 import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
 import { AgentEvents, Fold } from '../../../Sources/AgentEventsServer/Page/agent-events.js';
 import { canonical } from './canonical.mjs';
-import { isBuilt } from './service.mjs';
+import { Service, folder, isBuilt } from './service.mjs';
 import { WebSocket } from './web-socket.mjs';
 
 export const skip = !isBuilt && 'the service is not built';
@@ -13,6 +14,19 @@ export function connect(service, options = {}) {
   const client = new AgentEvents({ url: service.url, WebSocket, networkTarget: new EventTarget(), ...options });
   clients.push(client);
   return client;
+}
+
+/** A service with the guide and files, which runs for the tests of the suite around the call. */
+export function guidedService() {
+  const place = folder();
+  const service = new Service(...place.guide, '--data', place.data);
+  before(() => service.start());
+  after(async () => {
+    closeAll();
+    if (service.port) await service.stop(); // It has none where it did not start.
+    place.remove();
+  });
+  return service;
 }
 
 /** Everything that a thread's reader gets. */
