@@ -12,6 +12,6 @@ package protocol ImmediateEventLog: EventLog {
 package enum ImmediateAnswer<Value: Sendable>: Sendable {
     /// `nil` where there is none.
     case known(Value?)
-    /// It is to be asked again by somebody who can wait.
+    /// Somebody else uses the log at this moment: the method that waits has the answer.
     case busy
 }

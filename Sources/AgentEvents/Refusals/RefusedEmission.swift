@@ -77,7 +77,7 @@ package struct RefusedEmission: Hashable, Sendable {
         if bytes.count <= Self.maximumEventByteCount { event = Array(bytes) }
     }
 
-    /// Whether it differs from another refusal of its thread in nothing but its times.
+    /// Whether all but the times is equal to that of another refusal of the same thread.
     func repeats(_ other: RefusedEmission) -> Bool {
         var same = self
         (same.time, same.lastTime, same.times) = (other.time, other.lastTime, other.times)
@@ -86,8 +86,8 @@ package struct RefusedEmission: Hashable, Sendable {
 }
 
 extension AgentEventsError {
-    /// Whether the events themselves were the reason, or there was no room for them; `false` when the reason was the key, the log,
-    /// the runtime, or a thread that is deleted or another user's.
+    /// Whether the emission was refused because of its events, or because there was no room for them. `false` for a refused key, a
+    /// failure of the log or the runtime, and a thread that is deleted or another user's.
     var isOfEvents: Bool {
         switch code.value {
         case .order, .wire, .storageLimit, .storageFull, .approvalUnknown, .approvalResolved, .approvalExpired,

@@ -151,7 +151,7 @@ package final class ServiceLimits: Sendable {
             isRetryable: true, retryAfterMilliseconds: wait)
     }
 
-    /// Whether credentials of an address may be refused without a look at them; nothing is counted by this.
+    /// Whether an address has reached its limit of failed credentials. Counts nothing.
     package func doubtsCredentials(from address: AddressKey?) -> Bool {
         guard let address, configuration.authenticationFailuresPerAddress != nil else { return false }
         let now = now

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The connections that are yet to be decided about, and those on their way to a task. The stream of the latter ends when the
-/// listener is closed and all are decided: a request that comes while the service stops is answered.
+/// The connections whose first request has not come yet, and those on their way to a task. The stream of the latter ends when the
+/// listener is closed and no first request is waited for: one that comes while the service stops is answered.
 ///
 /// The stream holds open connections only, each of them once.
 final class Arrivals<Connection: Sendable>: Sendable {

@@ -150,7 +150,7 @@ final class FirstRequestHandler<HTTP: Sendable>: ChannelInboundHandler, Removabl
 }
 
 extension ByteBuffer {
-    /// Whether an empty line is in it, at which a head ends.
+    /// Whether it contains the empty line that ends the head of a request.
     fileprivate var hasWholeHead: Bool {
         withUnsafeReadableBytes { bytes in
             (3..<max(3, bytes.count)).contains { index in

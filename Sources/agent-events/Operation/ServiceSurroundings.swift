@@ -1,4 +1,4 @@
-/// What is around a service that runs as a program.
+/// The level of the log, the metrics, the audit file and the notices to systemd of a service that runs as a program.
 struct ServiceSurroundings: Sendable {
     let level: ServiceLogHandler.SharedLevel
     /// `nil` when nobody can ask for them.
