@@ -10,6 +10,7 @@ let prometheus: TargetDependencyCondition? = .when(traits: ["Prometheus"])
 let tls: TargetDependencyCondition? = .when(traits: ["TLS"])
 let tokens: TargetDependencyCondition? = .when(traits: ["Tokens"])
 let tracing: TargetDependencyCondition? = .when(traits: ["Tracing"])
+let interop: TargetDependencyCondition? = .when(traits: ["Interop"])
 let commandLine: TargetDependencyCondition? = .when(traits: ["CommandLine"])
 
 let settings: [SwiftSetting] = [
@@ -37,6 +38,7 @@ let package = Package(
         .library(name: "AgentEventsInProcess", targets: ["AgentEventsInProcess"]),
         .library(name: "AgentEventsPrometheus", targets: ["AgentEventsPrometheus"]),
         .library(name: "AgentEventsTracing", targets: ["AgentEventsTracing"]),
+        .library(name: "AgentEventsInterop", targets: ["AgentEventsInterop"]),
         .executable(name: "agent-events", targets: ["agent-events"]),
         .executable(name: "example-hummingbird", targets: ["example-hummingbird"]),
         .executable(name: "example-nio", targets: ["example-nio"]),
@@ -52,12 +54,16 @@ let package = Package(
             name: "Tracing", description: "Spans of runs and tool calls, for collectors of OpenTelemetry.",
             enabledTraits: ["Server"]),
         .trait(
+            name: "Interop", description: "The protocols of other clients: Socket.IO, AG-UI and the AI SDK.",
+            enabledTraits: ["Server"]),
+        .trait(
             name: "CommandLine",
             description: "The agent-events program.",
-            enabledTraits: ["SQLite", "Server", "Client", "TLS", "Tokens", "Prometheus", "Tracing"]
+            enabledTraits: ["SQLite", "Server", "Client", "TLS", "Tokens", "Prometheus", "Tracing", "Interop"]
         ),
-        .default(enabledTraits: ["SQLite", "Server", "Client", "TLS", "Tokens", "Prometheus", "Tracing", "CommandLine"]
-        ),
+        .default(enabledTraits: [
+            "SQLite", "Server", "Client", "TLS", "Tokens", "Prometheus", "Tracing", "Interop", "CommandLine",
+        ]),
     ],
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -191,6 +197,21 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // Protocols of others, for clients that know nothing of this package.
+        .target(
+            name: "AgentEventsInterop",
+            dependencies: [
+                "AgentEvents", "AgentEventsHub", "AgentEventsProtocol", "AgentEventsServer",
+                .product(name: "Hummingbird", package: "hummingbird", condition: interop),
+                .product(name: "HummingbirdCore", package: "hummingbird", condition: interop),
+                .product(name: "HTTPTypes", package: "swift-http-types", condition: interop),
+                .product(name: "Logging", package: "swift-log", condition: interop),
+                .product(name: "NIOCore", package: "swift-nio", condition: interop),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: interop),
+                .product(name: "NIOWebSocket", package: "swift-nio", condition: interop),
+            ],
+            swiftSettings: settings
+        ),
         // The client over a hub in the same process.
         .target(
             name: "AgentEventsInProcess",
@@ -239,7 +260,7 @@ let package = Package(
                 "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsHub",
                 "AgentEventsProtocol",
                 "AgentEventsServer", "AgentEventsClient", "AgentEventsTokens", "AgentEventsPrometheus",
-                "AgentEventsTracing",
+                "AgentEventsTracing", "AgentEventsInterop",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
@@ -304,6 +325,20 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log", condition: tracing),
                 .product(name: "MetricsTestKit", package: "swift-metrics", condition: tracing),
                 .product(name: "Tracing", package: "swift-distributed-tracing", condition: tracing),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "AgentEventsInteropTests",
+            dependencies: [
+                "AgentEvents", "AgentEventsHub", "AgentEventsInterop", "AgentEventsProtocol", "AgentEventsServer",
+                "AgentEventsTesting", "AgentEventsTestSupport",
+                .product(name: "Logging", package: "swift-log", condition: interop),
+                .product(name: "NIOCore", package: "swift-nio", condition: interop),
+                .product(name: "NIOEmbedded", package: "swift-nio", condition: interop),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: interop),
+                .product(name: "NIOPosix", package: "swift-nio", condition: interop),
+                .product(name: "NIOWebSocket", package: "swift-nio", condition: interop),
             ],
             swiftSettings: settings
         ),

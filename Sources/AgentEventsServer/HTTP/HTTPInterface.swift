@@ -1,13 +1,13 @@
 import AgentEvents
-import AgentEventsHub
+package import AgentEventsHub
 import AgentEventsProtocol
-import HTTPTypes
-import Hummingbird
-import HummingbirdCore
+package import HTTPTypes
+package import Hummingbird
+package import HummingbirdCore
 
 /// The HTTP routes of a hub, for any router. Every answer, also to a wrong request, is JSON.
-struct HTTPInterface<Context: RequestContext>: Sendable {
-    let hub: AgentEventsHub
+package struct HTTPInterface<Context: RequestContext>: Sendable {
+    package let hub: AgentEventsHub
 
     /// Adds what all routes need.
     func addMiddleware(to router: some RouterMethods<Context>) {
@@ -97,13 +97,13 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
     }
 
     /// One method of a path.
-    struct Route: Sendable {
+    package struct Route: Sendable {
         let method: HTTPRequest.Method
         /// The parameters that its query may have.
         let parameters: [String]
         let respond: @Sendable (Request, Context) async throws -> Response
 
-        init(
+        package init(
             _ method: HTTPRequest.Method,
             parameters: [String] = [],
             _ respond: @escaping @Sendable (Request, Context) async throws -> Response
@@ -115,7 +115,7 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
     }
 
     /// Adds a path. `OPTIONS` is answered with the methods that it has, and those that it does not have with 405 and them.
-    func add(_ path: RouterPath, _ routes: [Route], to router: some RouterMethods<Context>) {
+    package func add(_ path: RouterPath, _ routes: [Route], to router: some RouterMethods<Context>) {
         var allowed = routes.map(\.method)
         for route in routes {
             router.on(path, method: route.method) { request, context -> Response in

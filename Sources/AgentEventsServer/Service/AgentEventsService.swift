@@ -32,6 +32,7 @@ public struct AgentEventsService: Service {
     private let metricsListener: InternalListener?
     private let metrics = EntryMetrics()
     private let admissions: ConnectionAdmissions
+    private let extensions: [ServiceExtension]
 
     /// - Parameters:
     ///   - runtime: makes and commits the events. The service runs it; nobody else does.
@@ -41,6 +42,7 @@ public struct AgentEventsService: Service {
     ///   - linkTokenSigner: signs the tokens of share links, which the authenticator accepts. Default: none, and there are no
     ///     share links.
     ///   - authenticator: authenticates requests. `NoAuthentication` is refused on any address but loopback.
+    ///   - extensions: the protocols of others that it speaks beside its own, such as those of `AgentEventsInterop`. Default: none.
     ///   - metrics: what `GET /metrics` answers on the internal listener, and on that for metrics; `nil` when there are none.
     ///   - onInternalListening: called once with the port of the internal listener, before `onListening`.
     ///   - onMetricsListening: called once with the port of the listener for metrics, before `onListening`.
@@ -55,6 +57,7 @@ public struct AgentEventsService: Service {
         authenticator: any Authenticator = NoAuthentication(),
         linkTokenSigner: (any LinkTokenSigner)? = nil,
         configuration: ServiceConfiguration = ServiceConfiguration(),
+        extensions: [ServiceExtension] = [],
         logger: Logger,
         metrics: MetricsPage? = nil,
         onInternalListening: @escaping @Sendable (_ port: Int) -> Void = { _ in },
@@ -82,6 +85,7 @@ public struct AgentEventsService: Service {
         admissions = ConnectionAdmissions(
             hub.usage, maximumCount: configuration.maximumConnections.map { max(1, $0) },
             needsCredentials: hub.authenticator.needsCredentials)
+        self.extensions = extensions
         self.configuration = configuration
         self.logger = logger
         self.onListening = onListening
@@ -169,6 +173,7 @@ public struct AgentEventsService: Service {
         interface.addHealthRoutes(to: router)
         interface.addFiles(to: router)
         interface.addRoutes(to: router.group("v1"))
+        for serviceExtension in extensions { serviceExtension.addRoutes(interface, router) }
         let responder = ServiceResponder(
             responder: router.buildResponder(), dates: HTTPDates(hub.runtime.environment), logger: logger)
         var http = HTTP1Channel.Configuration(idleTimeout: .seconds(60))

@@ -1,0 +1,16 @@
+package import Hummingbird
+
+/// A protocol of others that an ``AgentEventsService`` speaks beside its own: on the same port, with the same credentials, rights and
+/// limits. `AgentEventsInterop` has them.
+public struct ServiceExtension: Sendable {
+    /// Adds its routes, below the root of the service.
+    let addRoutes: @Sendable (HTTPInterface<BasicRequestContext>, Router<BasicRequestContext>) -> Void
+
+    /// - Parameter addRoutes: adds its routes, below the root of the service, by ``HTTPInterface/add(_:_:to:)``. Called once, before
+    ///   the service listens.
+    package init(
+        addRoutes: @escaping @Sendable (HTTPInterface<BasicRequestContext>, Router<BasicRequestContext>) -> Void
+    ) {
+        self.addRoutes = addRoutes
+    }
+}
