@@ -142,6 +142,7 @@ struct AGUIStateMachine: StreamTranslation {
 
     private mutating func translate(_ payload: EventPayload, of run: RunID, at time: Timestamp) -> [StreamFrame] {
         let subagent = subagent(run)
+        let events = events
         switch payload {
         case .agentStarted:
             guard subagent != nil, let open = runs[run] else { return [] }

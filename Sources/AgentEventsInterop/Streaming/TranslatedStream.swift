@@ -65,7 +65,7 @@ struct TranslatedStream: Sendable {
 
     // MARK: Writing
 
-    private func pump(
+    @concurrent private func pump(
         _ followed: FollowedThread,
         _ translation: some StreamTranslation,
         _ writer: inout any ResponseBodyWriter
@@ -109,7 +109,7 @@ struct TranslatedStream: Sendable {
         if !"\(ending)".isEmpty { try await writer.write(ByteBuffer(string: "\(ending)")) }
     }
 
-    private func breakOff(
+    @concurrent private func breakOff(
         _ cause: StreamBreak,
         _ translation: inout some StreamTranslation,
         _ writer: inout any ResponseBodyWriter
@@ -133,7 +133,7 @@ struct TranslatedStream: Sendable {
     }
 
     /// Frames of one event can be large together: they go out in pieces, each when the client's side has taken the one before.
-    private func write(_ frames: [StreamFrame], to writer: inout any ResponseBodyWriter) async throws {
+    @concurrent private func write(_ frames: [StreamFrame], to writer: inout any ResponseBodyWriter) async throws {
         var buffer = ByteBuffer()
         for frame in frames {
             frame.write(to: &buffer)

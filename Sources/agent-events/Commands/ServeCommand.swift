@@ -1,6 +1,7 @@
 internal import AgentEvents
 internal import AgentEventsFileLog
 internal import AgentEventsHub
+internal import AgentEventsInterop
 internal import AgentEventsServer
 internal import AgentEventsTokens
 internal import ArgumentParser
@@ -303,7 +304,7 @@ struct ServeCommand: AsyncParsableCommand {
         let service = AgentEventsService(
             runtime: AgentRuntime(log: log, sinks: sinks, configuration: runtime), agents: agents,
             authenticator: authenticator ?? NoAuthentication(), linkTokenSigner: links, configuration: configuration,
-            logger: logger,
+            extensions: [.agui(), .aiSDK()], logger: logger,
             metrics: surroundings.metrics?.page,
             onInternalListening: { port in internalPorts.change { $0.operators = port } },
             onMetricsListening: { port in internalPorts.change { $0.metrics = port } },

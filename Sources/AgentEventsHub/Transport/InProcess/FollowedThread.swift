@@ -10,19 +10,16 @@ package import NIOCore
 package final class FollowedThread: Sendable {
     private let eventLoop: any EventLoop
     private let pipe: InProcessPipe
-    private let ending: Gate
     /// Confined to the event loop; `nil` when the client has left.
     private let session: NIOLoopBoundBox<StreamSession?>
 
     private init(
         _ eventLoop: any EventLoop,
         _ pipe: InProcessPipe,
-        _ ending: Gate,
         _ session: NIOLoopBoundBox<StreamSession?>
     ) {
         self.eventLoop = eventLoop
         self.pipe = pipe
-        self.ending = ending
         self.session = session
     }
 
@@ -40,10 +37,9 @@ package final class FollowedThread: Sendable {
     ) async throws -> FollowedThread {
         try await eventLoop.submit {
             let pipe = InProcessPipe(watermarkByteCount: hub.limits.outboundWatermarkByteCount)
-            let ending = Gate()
-            let session = hub.adopt(FollowingTransport(pipe, ending), as: principal, on: eventLoop)
+            let session = hub.adopt(FollowingTransport(pipe), as: principal, on: eventLoop)
             session.follow(request)
-            return FollowedThread(eventLoop, pipe, ending, NIOLoopBoundBox(session, eventLoop: eventLoop))
+            return FollowedThread(eventLoop, pipe, NIOLoopBoundBox(session, eventLoop: eventLoop))
         }.get()
     }
 
@@ -64,9 +60,6 @@ package final class FollowedThread: Sendable {
             }
         }
     }
-
-    /// Returns when the hub has ended the session, or the task is cancelled. What was written before may not be taken yet.
-    package func waitForEnd() async { await ending.wait() }
 
     /// Leaves. May be called several times.
     package func leave() {
@@ -91,12 +84,8 @@ package final class FollowedThread: Sendable {
 private final class FollowingTransport: OneWayTransport {
     let framing = StreamFraming.lengthPrefixed
     private let pipe: InProcessPipe
-    private let ending: Gate
 
-    init(_ pipe: InProcessPipe, _ ending: Gate) {
-        self.pipe = pipe
-        self.ending = ending
-    }
+    init(_ pipe: InProcessPipe) { self.pipe = pipe }
 
     var isWritable: Bool { pipe.withMachine { $0.isWritable } }
     var pendingByteCount: Int { pipe.withMachine { $0.pendingByteCount } }
@@ -122,6 +111,5 @@ private final class FollowingTransport: OneWayTransport {
     func close(_ code: StreamCloseCode, reason: String) {
         pipe.withMachine { $0.close(code, reason: reason) }
         pipe.arrivals.signal()
-        ending.open()
     }
 }
