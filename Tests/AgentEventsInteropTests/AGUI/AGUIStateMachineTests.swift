@@ -166,15 +166,15 @@ struct AGUIStateMachineTests {
     }
 
     @Test(arguments: [
-        (TokenUsage(inputTokens: 7, outputTokens: 1 << 60), [["inputTokens": 7]] as JSONValue?),
-        (TokenUsage(inputTokens: -1, outputTokens: 2), [["outputTokens": 2]]),
-        (TokenUsage(other: ["cached_input_tokens": 1.5, "reasoning_tokens": 3]), [["reasoningTokens": 3]]),
+        (TokenUsage(inputTokens: 7, outputTokens: 1 << 60), .array([["inputTokens": 7]])),
+        (TokenUsage(inputTokens: -1, outputTokens: 2), .array([["outputTokens": 2]])),
+        (TokenUsage(other: ["cached_input_tokens": 1.5, "reasoning_tokens": 3]), .array([["reasoningTokens": 3]])),
         (TokenUsage(other: ["cached_input_tokens": "many"]), nil),
         (
             TokenUsage(inputTokens: 0, outputTokens: 9_007_199_254_740_991),
-            [["inputTokens": 0, "outputTokens": 9_007_199_254_740_991]]
+            .array([["inputTokens": 0, "outputTokens": 9_007_199_254_740_991]])
         ),
-    ])
+    ] as [(TokenUsage, JSONValue?)])
     func oneCountThatIsNoneDoesNotSpoilTheEnd(usage: TokenUsage, json: JSONValue?) throws {
         var thread = RecordedThread()
         thread.ask("Do it", message: "m_u")

@@ -132,6 +132,7 @@ struct AISDKStateMachineTests {
         open.add("r_2", .agentStarted(AgentStarted(retryOf: "r_1")))
         open.say("r_2", "Good ", "m_2")
         var done = open
+        done.say("r_2", "day", "m_2")
         done.said("r_2", "Good day", "m_2")
         done.complete("r_2")
         func load(_ thread: RecordedThread) -> JSONValue {
