@@ -83,12 +83,3 @@ struct AGUIResumption: Hashable, Sendable {
         ProtocolError(.approvalResolved, "\(answer.interrupt) has another answer already: \(decision.rawValue)")
     }
 }
-
-extension ThreadState {
-    /// The run without a parent that a run belongs to.
-    func root(of run: RunID) -> RunID {
-        var root = run
-        while let parent = runs.first(where: { $0.runID == root })?.parentRunID { root = parent }
-        return root
-    }
-}

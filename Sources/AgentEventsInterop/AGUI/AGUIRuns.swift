@@ -145,7 +145,6 @@ struct AGUIRuns: Sendable {
         let input = try AGUIInput(try await interface.body(of: request))
         let place = Place(input: input, thread: try input.thread, principal: principal)
         guard let state = try await state(of: place) else { return stream(place).whole([]) }
-        let open = state.openRuns.last { $0.parentRunID == nil && $0.status != .queued && !$0.isWaiting }
-        return try await join(place, open?.runID, after: state.cursor?.sequence ?? 0)
+        return try await join(place, state.workingRun, after: state.cursor?.sequence ?? 0)
     }
 }

@@ -161,9 +161,8 @@ struct AISDKChats: Sendable {
             let place = Place(thread: thread, principal: principal, dialect: Self.dialect(request))
             do {
                 let state = try await hub.state(of: thread, for: principal)
-                let run = state.openRuns.last { $0.parentRunID == nil && !$0.isWaiting }
-                guard let run else { return Response(status: .noContent) }
-                return try await replay(run.runID, place)
+                guard let run = state.workingRun else { return Response(status: .noContent) }
+                return try await replay(run, place)
             } catch let error as ProtocolError where error.isHidingThread {
                 return Response(status: .noContent)
             }
