@@ -68,7 +68,7 @@ struct AGUIStateMachine: StreamTranslation {
             let subagent = subagent(run)
             if subagent != nil { frames.append(childStarted(run, open)) }
             if let thought = open.thought { frames += events.thoughtStarted(thought, subagent) }
-            for text in open.texts { frames.append(events.textStarted(text, .assistant, subagent)) }
+            for text in open.texts { frames.append(events.textStarted(text.name, .assistant, subagent)) }
         }
         return frames
     }
@@ -231,7 +231,7 @@ struct AGUIStateMachine: StreamTranslation {
     private mutating func say(_ delta: MessageDelta, _ run: RunID, _ subagent: RunID?) -> [StreamFrame] {
         let id = StreamNames.message(delta.messageID, of: run)
         history.append(delta.text, to: id, of: run, subagent: subagent)
-        let isNew = runs.change(run) { $0.openText(id) }
+        let isNew = runs.change(run) { $0.growText(id, by: delta.text) }
         guard let isNew else { return [] }
         return (isNew ? [events.textStarted(id, .assistant, subagent)] : []) + events.text(id, delta.text, subagent)
     }
@@ -239,8 +239,9 @@ struct AGUIStateMachine: StreamTranslation {
     private mutating func complete(_ message: MessageCompleted, _ run: RunID, _ subagent: RunID?) -> [StreamFrame] {
         let id = StreamNames.message(message.messageID, of: run)
         history.complete(id, message.role, message.text, of: run, subagent: subagent)
-        let wasOpen = runs.change(run) { $0.closeText(id) }
-        if wasOpen == true { return [events.textEnded(id, subagent)] }
+        if case let rest?? = runs.change(run, { $0.closeText(id, message.text) }) {
+            return events.text(id, rest, subagent) + [events.textEnded(id, subagent)]
+        }
         return [events.textStarted(id, message.role, subagent)] + events.text(id, message.text, subagent)
             + [events.textEnded(id, subagent)]
     }
@@ -271,7 +272,7 @@ struct AGUIStateMachine: StreamTranslation {
         root makeFinal: () -> [StreamFrame]
     ) -> [StreamFrame] {
         guard let open = runs[run] else { return [] }
-        var frames = open.texts.map { events.textEnded($0, subagent(run)) }
+        var frames = open.texts.map { events.textEnded($0.name, subagent(run)) }
         let isChild = open.parent != nil
         if isChild { frames.append(child(open)) }
         if run == root, final == nil {

@@ -38,7 +38,7 @@ struct AISDKStateMachine: StreamTranslation {
         var frames = chunks.start(message)
         guard let open = runs[root] else { return frames }
         if let thought = open.thought { frames.append(chunks.thoughtStart(thought)) }
-        frames += open.texts.map { chunks.textStart($0) }
+        frames += open.texts.map { chunks.textStart($0.name) }
         return frames
     }
 
@@ -142,14 +142,16 @@ struct AISDKStateMachine: StreamTranslation {
     private mutating func say(_ delta: MessageDelta, _ run: RunID) -> [StreamFrame] {
         guard run == root else { return [] }
         let id = StreamNames.message(delta.messageID, of: run)
-        let isNew = runs.change(run) { $0.openText(id) }
+        let isNew = runs.change(run) { $0.growText(id, by: delta.text) }
         return (isNew == true ? [chunks.textStart(id)] : []) + chunks.text(id, delta.text)
     }
 
     private mutating func complete(_ message: MessageCompleted, _ run: RunID) -> [StreamFrame] {
         guard run == root else { return [] }
         let id = StreamNames.message(message.messageID, of: run)
-        if runs.change(run, { $0.closeText(id) }) == true { return [chunks.textEnd(id)] }
+        if case let rest?? = runs.change(run, { $0.closeText(id, message.text) }) {
+            return chunks.text(id, rest) + [chunks.textEnd(id)]
+        }
         return [chunks.textStart(id)] + chunks.text(id, message.text) + [chunks.textEnd(id)]
     }
 
@@ -173,7 +175,7 @@ struct AISDKStateMachine: StreamTranslation {
         }
         runs.remove(run)
         hasEnded = true
-        let closed = (open?.texts ?? []).map { chunks.textEnd($0) }
+        let closed = (open?.texts ?? []).map { chunks.textEnd($0.name) }
         if let error { return closed + [chunks.error(error)] }
         return closed + chunks.finish(status, cursor: lastCursor)
     }

@@ -8,6 +8,13 @@ struct StreamedRun: Hashable, Sendable {
         let name: String
     }
 
+    struct Text: Hashable, Sendable {
+        /// As the stream names it.
+        let name: String
+        /// The bytes of its fragments.
+        var byteCount = 0
+    }
+
     let agent: AgentName?
     /// The run that started it; `nil` for the one that the client asked for.
     let parent: RunID?
@@ -17,7 +24,7 @@ struct StreamedRun: Hashable, Sendable {
     /// How often each id of a call was used.
     var callCounts: [CallID: Int] = [:]
     /// The messages that grow, in the order in which they were opened.
-    var texts: [String] = []
+    private(set) var texts: [Text] = []
     /// The thought that grows.
     var thought: String?
     /// The questions that are open, in their order.
@@ -40,18 +47,22 @@ struct StreamedRun: Hashable, Sendable {
         calls.firstIndex { $0.callID == call }.map { calls.remove(at: $0).name }
     }
 
+    /// Takes a fragment of a message.
+    ///
     /// - Returns: whether the message is new.
-    mutating func openText(_ id: String) -> Bool {
-        guard !texts.contains(id) else { return false }
-        texts.append(id)
-        return true
+    mutating func growText(_ name: String, by fragment: String) -> Bool {
+        let place = texts.firstIndex { $0.name == name }
+        if place == nil { texts.append(Text(name: name)) }
+        texts[place ?? texts.count - 1].byteCount += fragment.utf8.count
+        return place == nil
     }
 
-    /// - Returns: whether the message was open.
-    mutating func closeText(_ id: String) -> Bool {
-        guard let place = texts.firstIndex(of: id) else { return false }
-        texts.remove(at: place)
-        return true
+    /// - Parameter whole: the text of the message.
+    /// - Returns: what no fragment had of it; `nil` for a message that was not open.
+    mutating func closeText(_ name: String, _ whole: String) -> String? {
+        guard let place = texts.firstIndex(where: { $0.name == name }) else { return nil }
+        let byteCount = texts.remove(at: place).byteCount
+        return String(decoding: whole.utf8.dropFirst(byteCount), as: UTF8.self)
     }
 }
 

@@ -165,16 +165,17 @@ struct AGUIStateMachineTests {
         #expect(!Self.types(frames).contains("RUN_ERROR"))
     }
 
-    @Test(arguments: [
-        (TokenUsage(inputTokens: 7, outputTokens: 1 << 60), .array([["inputTokens": 7]])),
-        (TokenUsage(inputTokens: -1, outputTokens: 2), .array([["outputTokens": 2]])),
-        (TokenUsage(other: ["cached_input_tokens": 1.5, "reasoning_tokens": 3]), .array([["reasoningTokens": 3]])),
-        (TokenUsage(other: ["cached_input_tokens": "many"]), nil),
-        (
-            TokenUsage(inputTokens: 0, outputTokens: 9_007_199_254_740_991),
-            .array([["inputTokens": 0, "outputTokens": 9_007_199_254_740_991]])
-        ),
-    ] as [(TokenUsage, JSONValue?)])
+    @Test(
+        arguments: [
+            (TokenUsage(inputTokens: 7, outputTokens: 1 << 60), .array([["inputTokens": 7]])),
+            (TokenUsage(inputTokens: -1, outputTokens: 2), .array([["outputTokens": 2]])),
+            (TokenUsage(other: ["cached_input_tokens": 1.5, "reasoning_tokens": 3]), .array([["reasoningTokens": 3]])),
+            (TokenUsage(other: ["cached_input_tokens": "many"]), nil),
+            (
+                TokenUsage(inputTokens: 0, outputTokens: 9_007_199_254_740_991),
+                .array([["inputTokens": 0, "outputTokens": 9_007_199_254_740_991]])
+            ),
+        ] as [(TokenUsage, JSONValue?)])
     func oneCountThatIsNoneDoesNotSpoilTheEnd(usage: TokenUsage, json: JSONValue?) throws {
         var thread = RecordedThread()
         thread.ask("Do it", message: "m_u")
@@ -213,6 +214,40 @@ struct AGUIStateMachineTests {
         history.append("0123456789", to: "m_2", of: "r_1", subagent: nil)
         history.complete("m_2", .assistant, "whole", of: "r_1", subagent: nil)
         #expect(history.messages(.version1) == [["id": "m_2", "role": "assistant", "content": "whole"]])
+    }
+
+    @Test
+    func otherRunsOfAThreadAreInSnapshotsAndNotInTheStream() throws {
+        var thread = RecordedThread()
+        thread.ask("Do it", message: "m_u")
+        thread.start("r_1")
+        thread.start("r_9")
+        thread.say("r_9", "Something ", "m_9")
+        thread.say("r_1", "Mine")
+        thread.call("r_9", "c_9")
+        thread.said("r_1", "Mine")
+        thread.said("r_9", "Something else", "m_9")
+        thread.request("r_9", "a_9", call: "c_9")
+        thread.complete("r_1")
+        let client = try Self.verified(Self.stream(thread))
+        #expect(client.messages.map { $0["content"] } == ["Mine"])
+        let shown = try Self.verified(Self.stream(thread, noted: thread.events.count))
+        #expect(shown.messages.map { $0["content"] } == ["Do it", "Something else", "Mine", nil])
+    }
+
+    @Test
+    func theEndOfATextThatNoFragmentHadIsNotLost() throws {
+        for noted in 1..<6 {
+            var thread = RecordedThread()
+            thread.ask("Do it", message: "m_u")
+            thread.start("r_1")
+            thread.say("r_1", "Ä")
+            thread.say("r_1", "b")
+            thread.said("r_1", "Äbcß")
+            thread.complete("r_1")
+            let client = try Self.verified(Self.stream(thread, noted: noted))
+            #expect(client.messages.last?["content"] == "Äbcß")
+        }
     }
 
     @Test
