@@ -238,6 +238,19 @@ def check_under_way(service):
         second_stream.close()
 
 
+def check_deletion(service):
+    """A thread that is deleted while a client follows it."""
+    stream, client, frames = begun(service, asked("x", "run", "ordinary words"))
+    answer = service.request("DELETE", "/v1/threads/x")
+    if answer.status not in (200, 202, 204):
+        raise Fault(f"the deletion was answered with {answer}")
+    for event in frames:
+        client.take(event)
+    stream.close()
+    if client.end is None:
+        raise Fault("a client is not told that its thread was deleted")
+
+
 def check_goodbye(binary, data, folder):
     with serve(binary, data, folder, "4") as service:
         _, client, frames = begun(service, asked("g", "run", "ordinary words"))
@@ -267,6 +280,7 @@ def run(binary):
             again = follow(service, asked(thread, "a", None, None, resume=resume))
             expect("the messages of the same answers again", again.messages, answered.messages)
             check_under_way(service)
+            check_deletion(service)
             stream, client, frames = begun(service, asked("d", "run", "ordinary words"))
             service.kill()
             for event in frames:

@@ -5,6 +5,7 @@ questions, send forged answers, ask for another answer, stop, load the page agai
 """
 
 import argparse
+import copy
 import json
 import sys
 
@@ -221,7 +222,12 @@ def check_questions(service):
         expect("a forged answer", forged.status, 404)
         answer = body(chat, message.answered(approved))
         call = next(part for part in message.parts if part.get("state") == "approval-requested")
+        other_tab = copy.deepcopy(message)
         post(service, answer, message)
+        post(service, answer, other_tab)
+        expect("what another tab gets that answers the same", other_tab.content(), message.content())
+        whole = post(service, body(chat, user("u", "secret words")))
+        expect("the whole message again", (whole.status, whole.content()), ("completed", message.content()))
         expect("the call that asked", call["state"], state)
         expect("the status after the answer", message.status, "completed")
         expect("the answers in the log", len(logged(service, chat, "approval_resolved")), 1)
