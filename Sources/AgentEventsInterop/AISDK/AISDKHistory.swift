@@ -50,10 +50,12 @@ struct AISDKHistory: StreamTranslation {
     private mutating func begin(_ event: AgentEvent, _ run: RunID) {
         var parent: RunID?
         var retryOf: RunID?
-        switch event.payload {
-        case .agentStarted(let started): (parent, retryOf) = (started.parentRunID, started.retryOf)
-        case .agentQueued(let queued): retryOf = queued.retryOf
-        default: return
+        if case .agentStarted(let started) = event.payload {
+            (parent, retryOf) = (started.parentRunID, started.retryOf)
+        } else if case .agentQueued(let queued) = event.payload {
+            retryOf = queued.retryOf
+        } else {
+            return
         }
         if let parent {
             roots[run] = roots[parent]
