@@ -2,7 +2,7 @@ package import AgentEvents
 package import AgentEventsHub
 package import AgentEventsProtocol
 package import HTTPTypes
-package import Hummingbird
+import Hummingbird
 package import HummingbirdCore
 
 /// For the routes of a ``ServiceExtension``: requests are taken by the rules of the service's own.
