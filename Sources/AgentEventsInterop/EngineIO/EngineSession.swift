@@ -226,6 +226,9 @@ final class EngineSession {
             case .open, .close, .ping, .pong, .upgrade, .noop: break
             }
         case .heard:
+            // The next ping comes an interval after the answer: the client waits for it no longer than that and the timeout.
+            pingTimer?.cancel()
+            schedulePing()
             application?.heard()
         case .leave(let answersPoll):
             if answersPoll { answerPoll(only: .noop) }
@@ -335,7 +338,7 @@ final class EngineSession {
 
     private func scheduleDeadline() {
         pingTimer = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(settings.pingTimeoutMilliseconds)) {
-            guard self.machine.isPongMissing() else { return self.schedulePing() }
+            guard self.machine.isPongMissing() else { return }
             let socket = self.webSocket
             if case .answerPoll = self.machine.end() { self.answerPoll(alsoWith: .close) }
             self.machine.forget()

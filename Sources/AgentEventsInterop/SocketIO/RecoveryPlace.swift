@@ -1,5 +1,5 @@
 package import AgentEvents
-import AgentEventsProtocol
+package import AgentEventsProtocol
 
 /// The place in a thread at which a client begins, and the `pid` by which it is told that it has missed nothing.
 ///
@@ -16,19 +16,15 @@ package struct RecoveryPlace: Hashable, Sendable {
     /// - Parameter auth: of the packet that connects; what is in it and not ours is passed over.
     /// - Throws: ``ProtocolError`` `cursor.invalid` for an `after` that is none.
     package init(_ auth: JSONObject) throws(ProtocolError) {
-        let offset = auth["offset"].map { $0.stringValue.flatMap(Self.place) }
-        if let pid = auth["pid"]?.stringValue, let start = Self.place(ofPid: pid) {
+        let offset = auth["offset"]?.stringValue.flatMap { Self.place(of: $0) }
+        if let pid = auth["pid"]?.stringValue, let first = Self.place(ofPid: pid) {
             self.pid = pid
-            switch offset {
-            case nil: self.start = start
-            case .some(.some(let place)): self.start = place
-            case .some(nil):
-                self.start = .start
-                isLost = true
-            }
-        } else if auth["pid"] != nil, case .some(.some(let place)) = offset {
+            // An offset that is none of ours has taken the place of the one that the client has kept.
+            isLost = auth["offset"] != nil && offset == nil
+            start = isLost ? .start : offset ?? first
+        } else if auth["pid"] != nil, let offset {
             // An application's own `pid` took the place of ours; the offset is the client's.
-            self.start = place
+            start = offset
         } else if let after = auth["after"]?.stringValue {
             start = try StartPosition(text: after, path: "$.after")
         } else {
@@ -43,10 +39,10 @@ package struct RecoveryPlace: Hashable, Sendable {
 
     private static func place(ofPid pid: String) -> StartPosition? {
         guard let dot = pid.lastIndex(of: ".") else { return nil }
-        return place(String(pid[pid.index(after: dot)...]))
+        return place(of: String(pid[pid.index(after: dot)...]))
     }
 
-    private static func place(_ text: String) -> StartPosition? {
+    private static func place(of text: String) -> StartPosition? {
         text == "start" ? .start : Cursor(text).map { .after($0) }
     }
 }

@@ -19,7 +19,7 @@ package final class ConnectionTicket: Sendable {
     private let onAuthenticated: @Sendable () -> Void
 
     /// Called when the client leaves; of the request that is answered at the moment.
-    private let onClientLeft = Mutex<(@Sendable () -> Void)?>(nil)
+    private let departure = Mutex<(hasLeft: Bool, action: (@Sendable () -> Void)?)>((false, nil))
 
     @TaskLocal package static var current: ConnectionTicket?
 
@@ -57,13 +57,19 @@ package final class ConnectionTicket: Sendable {
 
     /// Says what is done when the client leaves, in the place of what was said before. A request that waits says it, and takes it
     /// back. Called from any thread.
-    package func whenClientLeaves(_ action: (@Sendable () -> Void)?) { onClientLeft.withLock { $0 = action } }
+    package func whenClientLeaves(_ action: (@Sendable () -> Void)?) {
+        let hasLeft = departure.withLock { departure in
+            departure.action = departure.hasLeft ? nil : action
+            return departure.hasLeft
+        }
+        if hasLeft { action?() }
+    }
 
     /// The client has left, or says nothing further.
     func clientLeft() {
-        let action = onClientLeft.withLock { action in
-            defer { action = nil }
-            return action
+        let action = departure.withLock { departure in
+            defer { departure = (true, nil) }
+            return departure.action
         }
         action?()
     }
