@@ -98,7 +98,8 @@ struct EnginePacketTests {
         let packets = EnginePacket.decode(payload: payload)
         #expect(
             packets == [
-                .message(ByteBuffer(string: "hello")), .binary(ByteBuffer(bytes: [1, 2, 3, 4])), .ping(""), .pong("probe"),
+                .message(ByteBuffer(string: "hello")), .binary(ByteBuffer(bytes: [1, 2, 3, 4])), .ping(""),
+                .pong("probe"),
             ])
         #expect(packets.map { EnginePacket.encode($0) } == payload)
     }

@@ -21,7 +21,8 @@ struct SocketPacketTests {
     }
 
     @Test(arguments: [
-        "", "abc", "7", "2", "2{}", "2[]", #"2["connect"]"#, #"2["disconnecting"]"#, "0[]", "1{}", "3[1]", #"51["message"]"#,
+        "", "abc", "7", "2", "2{}", "2[]", #"2["connect"]"#, #"2["disconnecting"]"#, "0[]", "1{}", "3[1]",
+        #"51["message"]"#,
         #"511-["message"]"#, #"51-["message",{"_placeholder":true,"num":1}]"#, #"2["message""#, "21234567890123456[]",
     ])
     func whatIsNoPacketIsRefused(text: String) {

@@ -301,7 +301,9 @@ final class EngineSession {
             return
         }
         if answersPoll { answerPoll(only: .noop) }
-        noopTimer = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(settings.noopMilliseconds)) { self.sendNoop() }
+        noopTimer = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(settings.noopMilliseconds)) {
+            self.sendNoop()
+        }
     }
 
     private func endUpgrade() {

@@ -35,7 +35,8 @@ private final class EchoEndpoint: SocketEndpoint {
         case "message-with-ack":
             connection.send(
                 SocketPacket(
-                    attachments.isEmpty ? .ack : .binaryAck, namespace, id: id, .array(values), attachments: attachments))
+                    attachments.isEmpty ? .ack : .binaryAck, namespace, id: id, .array(values), attachments: attachments
+                ))
         default: break
         }
     }

@@ -109,9 +109,15 @@ private final class HubEndpoint: SocketEndpoint, PingingTransport {
         // Whoever is told this does not come back by itself; who may be taken later is not told.
         guard !error.isRetryable else { return connection.engine.end(error.message) }
         connection.refused(
-            namespace, ["message": .string(error.message), "data": .object(JSONObject(error.members.compactMap { member in
-                member.1.map { (member.0, $0) }
-            }))])
+            namespace,
+            [
+                "message": .string(error.message),
+                "data": .object(
+                    JSONObject(
+                        error.members.compactMap { member in
+                            member.1.map { (member.0, $0) }
+                        })),
+            ])
     }
 
     // MARK: The client

@@ -43,7 +43,9 @@ package struct SocketPacket: Hashable, Sendable {
     }
 
     /// The text of an event whose arguments are JSON already.
-    static func event(_ namespace: String, name: StaticString, _ json: some Collection<UInt8>, cursor: Cursor?) -> ByteBuffer {
+    static func event(_ namespace: String, name: StaticString, _ json: some Collection<UInt8>, cursor: Cursor?)
+        -> ByteBuffer
+    {
         var buffer = head(.event, namespace)
         buffer.writeStaticString("[\"")
         buffer.writeStaticString(name)

@@ -24,7 +24,8 @@ package enum SocketRequest {
             throw ProtocolError(.messageInvalid, "an event has a name, and one object with its members", path: "$")
         }
         guard members["op"] == nil, members["req"] == nil else {
-            throw ProtocolError(.messageInvalid, "the name of the event is the op; an acknowledgement is its mark", path: "$")
+            throw ProtocolError(
+                .messageInvalid, "the name of the event is the op; an acknowledgement is its mark", path: "$")
         }
         var result: [(String, JSONValue)] = []
         if let operation = try operation(name, inThread: thread != nil) {
@@ -43,7 +44,9 @@ package enum SocketRequest {
             }
             result.append(("thread_id", .string(thread.rawValue)))
         }
-        for member in members where thread == nil || member.key != "thread_id" { result.append((member.key, member.value)) }
+        for member in members where thread == nil || member.key != "thread_id" {
+            result.append((member.key, member.value))
+        }
         return JSONValue.object(JSONObject(result)).encoded()
     }
 
@@ -65,7 +68,7 @@ package enum SocketRequest {
         }
         throw ProtocolError(
             .operationUnknown,
-            "there is no event of that name here; there are: command, message, stop, pause, resume, answer, start, revoke, emit, "
-                + "ack and refresh, and in the namespace / also join, leave, watch and unwatch")
+            "there is no event of that name here; there are: command, message, stop, pause, resume, answer, start, "
+                + "revoke, emit, ack and refresh, and in the namespace / also join, leave, watch and unwatch")
     }
 }

@@ -157,7 +157,9 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
             var headers = HTTPHeaders([
                 ("Connection", "close"), ("Content-Type", "text/html"), ("Content-Length", "\(body.utf8.count)"),
             ])
-            for header in origins.answerHeaders(to: request.origin) { headers.add(name: header.name, value: header.value) }
+            for header in origins.answerHeaders(to: request.origin) {
+                headers.add(name: header.name, value: header.value)
+            }
             let answer = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
             context.write(wrapOutboundOut(.head(answer)), promise: nil)
             context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: body)))), promise: nil)
