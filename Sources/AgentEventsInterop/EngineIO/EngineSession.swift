@@ -3,8 +3,8 @@ import AgentEventsProtocol
 import AgentEventsServer
 import NIOCore
 
-/// A session of Engine.IO: what waits for its client, and the poll or the WebSocket that takes it. Confined to its event loop, which
-/// is that of the connection that began it; a WebSocket of another loop is spoken to by hops.
+/// A session of Engine.IO: what waits for its client, and the poll or the WebSocket that takes it. Confined to its event
+/// loop, which is that of the WebSocket that began it, or any; a WebSocket of another loop is spoken to by hops.
 ///
 /// ``EngineStateMachine`` decides.
 final class EngineSession {

@@ -1,7 +1,8 @@
 import AgentEvents
 import NIOCore
 
-/// The namespaces that the suites of the protocol ask for: `/` and `/custom`, which tell of their `auth` and send back what they get.
+/// The namespaces that the suites of the protocol ask for: `/` and `/custom`, which tell of their `auth`
+/// and send back what they get.
 struct ConformanceNamespaces: SocketNamespaces {
     func connect(_ namespace: String, _ auth: JSONObject, on connection: SocketConnection) -> (any SocketEndpoint)? {
         guard namespace == "/" || namespace == "/custom" else { return nil }

@@ -27,8 +27,8 @@ struct HubNamespaces: SocketNamespaces {
     }
 }
 
-/// A session of the hub for one namespace of a client: its messages become packets, and the events of the client become ops. Confined
-/// to the loop.
+/// A session of the hub for one namespace of a client: its messages become packets, and the events of the client become ops.
+/// Confined to the loop.
 ///
 /// ``NamespaceStateMachine`` decides.
 private final class HubEndpoint: SocketEndpoint, PingingTransport {

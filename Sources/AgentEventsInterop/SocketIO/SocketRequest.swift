@@ -1,8 +1,8 @@
 package import AgentEvents
 package import AgentEventsProtocol
 
-/// An event of a client of Socket.IO as an op of this service's own protocol: its name is that of the op, or of a command, and its
-/// argument has the members.
+/// An event of a client of Socket.IO as an op of this service's own protocol: its name is that of the op, or of a command,
+/// and its argument has the members.
 package enum SocketRequest {
     /// - Parameters:
     ///   - arguments: the name, and one object; nothing further.

@@ -1,7 +1,7 @@
 internal import AgentEvents
 internal import AgentEventsFileLog
 internal import AgentEventsHub
-import AgentEventsInterop
+internal import AgentEventsInterop
 internal import AgentEventsServer
 internal import AgentEventsTokens
 internal import ArgumentParser
