@@ -16,14 +16,14 @@ checked_simulation := $(checked)/debug/agent-events-simulation
 # Runs with what was built so.
 with_checked := env -u SWIFT_DETERMINISTIC_HASHING BUILT="$(CURDIR)/$(checked)/debug"
 swift_files := Sources Tests Package.swift
-documented := AgentEvents AgentEventsFiles AgentEventsFileLog AgentEventsProtocol AgentEventsHub AgentEventsServer \
+documented := AgentEventsInterop AgentEvents AgentEventsFiles AgentEventsFileLog AgentEventsProtocol AgentEventsHub AgentEventsServer \
     AgentEventsTokens AgentEventsClient AgentEventsInProcess AgentEventsPrometheus \
-    AgentEventsTracing AgentEventsTesting
+    AgentEventsTracing AgentEventsInterop AgentEventsTesting
 third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_run tail_client fault_proxy \
     every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories \
     webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts operating \
     tls listening deployment tokens abuse isolation timing deletion backups traces heads \
-    goodbye server_sent_events watched_threads origins
+    goodbye server_sent_events watched_threads origins agui_clients ai_sdk_clients
 # Scripts that drive a browser: inspector_page judges what a frame costs, and runs alone; inspector_frames, which takes long, and the
 # long self-test of inspector_live are for `make browser`.
 browsed := examples hostile_page inspector_live inspector_refusals event_source
@@ -31,7 +31,8 @@ browser_self_tests := inspector_page $(filter-out inspector_live,$(browsed))
 # Scripts that run beside each other: they measure nothing, and leave most of the machine to each other.
 beside := pipelined bad_input field_drafts crash full_disk deletion heads demo_run taking_part commands \
     command_input command_crashes restarts tokens tail_client histories webhook_receiver outside_runs pipes \
-    backups operating traces mounted tls listening deployment server_sent_events watched_threads origins
+    backups operating traces mounted tls listening deployment server_sent_events watched_threads origins \
+    agui_clients ai_sdk_clients
 # The long checks are of release builds.
 release_build := sh -c 'swift build -c release --product agent-events && swift build -c release --product agent-events-simulation'
 simulation := .build/release/agent-events-simulation

@@ -208,6 +208,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log", condition: interop),
                 .product(name: "NIOCore", package: "swift-nio", condition: interop),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: interop),
+                .product(name: "NIOPosix", package: "swift-nio", condition: interop),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: interop),
                 .product(name: "NIOWebSocket", package: "swift-nio", condition: interop),
             ],
             swiftSettings: settings

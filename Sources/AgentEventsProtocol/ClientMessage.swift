@@ -93,7 +93,7 @@ extension ClientMessage {
 
 extension JSONObject {
     /// The members that have a value.
-    init(present members: [(String, JSONValue?)]) {
+    package init(present members: [(String, JSONValue?)]) {
         self.init(members.compactMap { member in member.1.map { (member.0, $0) } })
     }
 }

@@ -171,6 +171,20 @@ package struct MessageIntake: Sendable {
         return try await take(run, identity, from: principal)
     }
 
+    /// Whether a message with a key was taken from the principal before: to send it again repeats an answer, and starts nothing.
+    package func knows(
+        _ key: IdempotencyKey,
+        in thread: ThreadID,
+        from principal: Principal
+    ) async throws(ProtocolError) -> Bool {
+        do throws(EventLogError) {
+            return try await runtime.log.recall(
+                MessageKey(key, author: principal.user, thread: thread).key, in: thread) != nil
+        } catch {
+            throw ProtocolError(error, threadID: thread)
+        }
+    }
+
     /// - Throws: ``ProtocolError`` `run.unknown`.
     private func retried(_ run: RunID?, in thread: ThreadID) async throws(ProtocolError) -> RetriedRun? {
         guard let run else { return nil }

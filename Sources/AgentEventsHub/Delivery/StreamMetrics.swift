@@ -45,7 +45,8 @@ struct StreamMetrics: Sendable {
     init(factory: any MetricsFactory = MetricsSystem.factory) {
         transports = Dictionary(
             uniqueKeysWithValues: [
-                StreamFraming.webSocketName, StreamFraming.serverSentEventsName, StreamFraming.lengthPrefixed.name,
+                StreamFraming.webSocketName, StreamFraming.serverSentEventsName, StreamFraming.socketIOName,
+                StreamFraming.lengthPrefixed.name,
             ].map { ($0, Transport($0, factory)) })
         otherTransports = Transport(Self.otherName, factory)
         closes = Dictionary(

@@ -241,6 +241,9 @@ public final class AgentEventsHub: Sendable {
     /// The number of agents that work in this process.
     package var workingAgentCount: Int { dispatcher.runningCount }
 
+    /// The names of the agents that people can ask, in the order in which they were given.
+    package var agentNames: [AgentName] { dispatcher.agents.map(\.name) }
+
     package var limits: StreamLimits { services.limits }
     /// Decides what addresses and users may still do.
     package var usage: ServiceLimits { services.usage }

@@ -49,6 +49,8 @@ public struct StreamFraming: Hashable, Sendable {
     package static let webSocketName = "websocket"
     /// The name of the framing of server-sent events.
     package static let serverSentEventsName = "sse"
+    /// The name of the framing of Socket.IO.
+    package static let socketIOName = "socket.io"
 
     public static func == (first: StreamFraming, second: StreamFraming) -> Bool { first.name == second.name }
 

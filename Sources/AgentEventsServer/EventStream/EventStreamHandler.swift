@@ -234,6 +234,7 @@ final class EventStreamHandler: ChannelDuplexHandler, RemovableChannelHandler {
     func handlerRemoved(context: ChannelHandlerContext) { end(context) }
 
     func channelInactive(context: ChannelHandlerContext) {
+        ticket.clientLeft()
         end(context)
         context.fireChannelInactive()
     }
@@ -254,7 +255,10 @@ final class EventStreamHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard !machine.isPassing else { return context.fireUserInboundEventTriggered(event) }
+        guard !machine.isPassing else {
+            if case ChannelEvent.inputClosed = event { ticket.clientLeft() }
+            return context.fireUserInboundEventTriggered(event)
+        }
         switch event {
         case is ChannelShouldQuiesceEvent:
             isLeaving = true

@@ -173,7 +173,7 @@ public struct AgentEventsService: Service {
         interface.addHealthRoutes(to: router)
         interface.addFiles(to: router)
         interface.addRoutes(to: router.group("v1"))
-        for serviceExtension in extensions { serviceExtension.addRoutes(interface, router) }
+        let foreignWebSockets = extensions.flatMap { $0.addRoutes(interface, router) }
         let responder = ServiceResponder(
             responder: router.buildResponder(), dates: HTTPDates(hub.runtime.environment), logger: logger)
         var http = HTTP1Channel.Configuration(idleTimeout: .seconds(60))
@@ -193,7 +193,8 @@ public struct AgentEventsService: Service {
                         }
                     }, configuration: http),
                 hub: hub, path: StreamProtocol.path,
-                entry: ConnectionEntry(configuration.listener, metrics: metrics), admissions: admissions),
+                entry: ConnectionEntry(configuration.listener, metrics: metrics), admissions: admissions,
+                foreignWebSockets: foreignWebSockets),
             address: socket.map { .unixSocket(path: $0.temporaryPath) }
                 ?? .host(configuration.host, port: configuration.port),
             group: MultiThreadedEventLoopGroup.singleton,

@@ -4,13 +4,26 @@ package import Hummingbird
 /// limits. `AgentEventsInterop` has them.
 public struct ServiceExtension: Sendable {
     /// Adds its routes, below the root of the service.
-    let addRoutes: @Sendable (HTTPInterface<BasicRequestContext>, Router<BasicRequestContext>) -> Void
+    let addRoutes: @Sendable (HTTPInterface<BasicRequestContext>, Router<BasicRequestContext>) -> [ForeignWebSocket]
 
     /// - Parameter addRoutes: adds its routes, below the root of the service, by ``HTTPInterface/add(_:_:to:)``. Called once, before
     ///   the service listens.
     package init(
         addRoutes: @escaping @Sendable (HTTPInterface<BasicRequestContext>, Router<BasicRequestContext>) -> Void
     ) {
-        self.addRoutes = addRoutes
+        self.addRoutes = {
+            addRoutes($0, $1)
+            return []
+        }
+    }
+
+    /// The same, for a protocol that has WebSockets of its own.
+    ///
+    /// - Parameter addRoutesAndWebSockets: returns the WebSockets.
+    package init(
+        addRoutesAndWebSockets:
+            @escaping @Sendable (HTTPInterface<BasicRequestContext>, Router<BasicRequestContext>) -> [ForeignWebSocket]
+    ) {
+        addRoutes = addRoutesAndWebSockets
     }
 }

@@ -23,6 +23,8 @@ struct StreamChildChannel: ServerChildChannel {
     let entry: ConnectionEntry
     /// Admits the connections; `nil` when all are admitted.
     let admissions: ConnectionAdmissions?
+    /// The WebSockets of other protocols.
+    var foreignWebSockets: [ForeignWebSocket] = []
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture { try setUp(channel, logger) }
@@ -54,7 +56,7 @@ struct StreamChildChannel: ServerChildChannel {
         try entry.addHandlers(to: channel) { ticket.begin(from: $0, on: channel) == nil }
         let pipeline = StreamPipeline(
             hub: hub, path: path, answersRefusals: false, decoderLimits: decoderLimits, forwarding: entry.forwarding,
-            ticket: ticket
+            ticket: ticket, foreignWebSockets: foreignWebSockets
         ) { channel in
             try addHTTPHandlers(to: channel, ticket, logger: logger)
         }

@@ -26,6 +26,8 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
     var forwarding: Forwarding?
     /// The connection, for the limits of its address.
     let ticket: ConnectionTicket
+    /// The WebSockets of other protocols.
+    var foreignWebSockets: [ForeignWebSocket] = []
     /// Adds the handlers after those of HTTP/1.1; called when the connection is not a WebSocket.
     let addHTTPHandlers: @Sendable (any Channel) throws -> HTTP
 
@@ -79,6 +81,7 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
         let filter = UpgradeFilter(
             authenticator: hub.authenticator, origins: hub.origins, readiness: hub.readiness, path: path,
             answersRefusals: answersRefusals, forwarding: forwarding, ticket: ticket,
+            foreignWebSockets: foreignWebSockets,
             onAsked: { [hub] in hub.noteUse() },
             onRefused: { [hub] in hub.noteRefusedStream(.webSocket) })
         let times = RequestTimeHandler(HTTPLimits.times(headSeconds: hub.limits.handshakeSeconds))
@@ -144,13 +147,17 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
         let (hub, path, ticket) = (hub, path, ticket)
         return StreamUpgrader(
             shouldUpgrade: { channel, _ in
+                guard filter.value.foreign == nil else {
+                    return channel.eventLoop.makeSucceededFuture(HTTPHeaders())
+                }
                 let headers = filter.value.admission.map { admission in
                     admission.subprotocol.map { HTTPHeaders([("Sec-WebSocket-Protocol", $0)]) } ?? HTTPHeaders()
                 }
                 return channel.eventLoop.makeSucceededFuture(headers)
             },
             upgraded: { channel in
-                guard let admission = filter.value.admission else {
+                let foreign = filter.value.foreign
+                guard let admission = filter.value.admission ?? foreign.map({ _ in UpgradeFilter.Admission() }) else {
                     preconditionFailure("an upgraded connection was admitted")
                 }
                 waiting.value.remove(from: channel)
@@ -159,6 +166,13 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
                 // Where the client is was asked for the last time; its ticket knows.
                 if let address = try? channel.pipeline.syncOperations.handler(type: ClientAddressHandler.self) {
                     channel.pipeline.syncOperations.removeHandler(address, promise: nil)
+                }
+                if let foreign {
+                    try channel.pipeline.syncOperations.addHandler(
+                        MessageWebSocketHandler(
+                            maximumMessageByteCount: foreign.webSocket.maximumMessageByteCount,
+                            closeTimeout: .milliseconds(hub.limits.closeMilliseconds), begin: foreign.begin))
+                    return .webSocket
                 }
                 let handler: StreamHandler
                 if let principal = admission.principal {

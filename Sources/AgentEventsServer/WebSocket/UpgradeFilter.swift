@@ -23,6 +23,9 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     /// Set before the upgrade handler sees the request; `nil` when it is to stay HTTP.
     private(set) var admission: Admission?
 
+    /// Set instead when it is for a WebSocket of another protocol.
+    private(set) var foreign: ForeignAdmission?
+
     private enum State {
         case waiting
         /// Nothing further is read from the client.
@@ -41,6 +44,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     private let onAsked: () -> Void
     private let onRefused: () -> Void
     private let forwarding: Forwarding?
+    private let foreignWebSockets: [ForeignWebSocket]
     private var state = State.waiting
     /// The parts that came with the head, in the bytes that were read by then.
     private var heldParts: [NIOAny] = []
@@ -62,9 +66,11 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         answersRefusals: Bool = false,
         forwarding: Forwarding? = nil,
         ticket: ConnectionTicket,
+        foreignWebSockets: [ForeignWebSocket] = [],
         onAsked: @escaping () -> Void = {},
         onRefused: @escaping () -> Void = {}
     ) {
+        self.foreignWebSockets = foreignWebSockets
         self.forwarding = forwarding
         self.ticket = ticket
         self.answersRefusals = answersRefusals
@@ -97,6 +103,9 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func decide(about head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         guard head.headers.contains(name: "upgrade") else { return pass(wrapInboundOut(.head(head)), context) }
+        if Self.isWebSocketUpgrade(head), let socket = foreignWebSockets.first(where: { $0.matches(head.uri) }) {
+            return decide(about: socket, head, context)
+        }
         let request = UpgradeRequest(head)
         guard readiness.phase != .stopping else { return decline(head, .stopping, context) }
         switch UpgradeDecision.decide(request, path: path, origins: origins) {
@@ -111,6 +120,52 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
                             + "Upgrade: websocket"), context)
             }
             authenticate(head, request, subprotocol, context)
+        }
+    }
+
+    /// Another protocol decides, after what counts for all.
+    private func decide(about socket: ForeignWebSocket, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        let request = UpgradeRequest(head)
+        guard readiness.phase != .stopping else { return refuse(.stopping, origin: request.origin, context) }
+        if let refusal = origins.refusal(origin: request.origin, host: request.host) {
+            onRefused()
+            return refuse(.denied(refusal), origin: request.origin, context)
+        }
+        if request.version != "13" || request.hasBadKey {
+            onRefused()
+            return refuse(
+                .denied(ProtocolError(.requestInvalid, "a WebSocket is asked for with version 13 and a key")),
+                origin: request.origin, context)
+        }
+        onAsked()
+        if let forwarding, let client = forwarding.knownClient(on: context.channel),
+            let refusal = ticket.begin(from: client, on: context.channel)
+        {
+            return refuse(.denied(refusal), origin: request.origin, context)
+        }
+        let asked = ForeignWebSocket.Asked(
+            query: head.uri.firstIndex(of: "?").map { String(head.uri[$0...].dropFirst()) } ?? "", head: head,
+            ticket: ticket, eventLoop: context.eventLoop)
+        switch socket.decide(asked) {
+        case .accept(let begin):
+            foreign = ForeignAdmission(webSocket: socket, begin: begin)
+            pass(wrapInboundOut(.head(head)), context)
+        case .refuse(let status, let body):
+            onRefused()
+            state = .refused
+            heldParts = []
+            var headers = HTTPHeaders([
+                ("Connection", "close"), ("Content-Type", "text/html"), ("Content-Length", "\(body.utf8.count)"),
+            ])
+            for header in origins.answerHeaders(to: request.origin) {
+                headers.add(name: header.name, value: header.value)
+            }
+            let answer = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
+            context.write(wrapOutboundOut(.head(answer)), promise: nil)
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: body)))), promise: nil)
+            context.write(wrapOutboundOut(.end(nil)), promise: nil)
+            context.flush()
+            context.close(promise: nil)
         }
     }
 

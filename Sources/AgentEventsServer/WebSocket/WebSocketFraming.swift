@@ -14,6 +14,12 @@ enum WebSocketFraming {
         buffer.writeBytes(payload)
     }
 
+    /// Appends a binary frame.
+    static func appendBinary(_ payload: some Collection<UInt8>, to buffer: inout ByteBuffer) {
+        appendHeader(opcode: 0x2, payloadByteCount: payload.count, to: &buffer)
+        buffer.writeBytes(payload)
+    }
+
     /// Room for this number of frames with this number of bytes of payload in all.
     static func capacity(frameCount: Int, payloadByteCount: Int) -> Int {
         frameCount * maximumHeaderByteCount + payloadByteCount

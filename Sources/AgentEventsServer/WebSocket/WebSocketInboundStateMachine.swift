@@ -21,8 +21,8 @@ struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8> &
     private enum State: Sendable {
         /// Between two messages.
         case idle
-        /// Inside of a text message that comes in fragments. In a box, since few do.
-        indirect case fragmented(Payload, count: Int)
+        /// Inside of a message that comes in fragments. In a box, since few do.
+        indirect case fragmented(Payload, count: Int, isBinary: Bool)
         /// The closing handshake has begun, or the peer broke the protocol: nothing more is read.
         case closing
     }
@@ -31,6 +31,8 @@ struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8> &
         case none
         /// A whole text message; not yet checked to be UTF-8.
         case message(Payload)
+        /// A whole binary message, where these are taken.
+        case binary(Payload)
         case sendPong(Payload)
         /// The peer closes: echo its code and close.
         case echoClose(StreamCloseCode?)
@@ -42,18 +44,23 @@ struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8> &
 
     private var state = State.idle
     private let maximumMessageByteCount: Int
+    private let takesBinary: Bool
     /// The largest number of fragments of a message: each costs work, however small it is.
     static var maximumFragmentCount: Int { 1024 }
 
     /// The bytes that have come of a message in fragments; `nil` between two messages.
     var fragmentedByteCount: Int? {
         switch state {
-        case .fragmented(let payload, _): payload.count
+        case .fragmented(let payload, count: _, isBinary: _): payload.count
         case .idle, .closing: nil
         }
     }
 
-    init(maximumMessageByteCount: Int) { self.maximumMessageByteCount = maximumMessageByteCount }
+    /// - Parameter takesBinary: whether a message may be binary.
+    init(maximumMessageByteCount: Int, takesBinary: Bool = false) {
+        self.maximumMessageByteCount = maximumMessageByteCount
+        self.takesBinary = takesBinary
+    }
 
     /// This side closes: from now on every frame but the peer's close is ignored.
     mutating func close() { state = .closing }
@@ -64,25 +71,26 @@ struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8> &
         if !frame.isMasked { return fail(.protocolError, "frames from a client are masked") }
         switch frame.opcode {
         case 0x0: return receiveContinuation(frame)
-        case 0x1: return receiveText(frame)
+        case 0x1: return receiveFirst(frame, isBinary: false)
+        case 0x2 where takesBinary: return receiveFirst(frame, isBinary: true)
         case 0x2: return fail(.unsupportedData, "messages are text, this one is binary")
         case 0x8, 0x9, 0xA: return receiveControl(frame)
         default: return fail(.protocolError, "the opcode \(frame.opcode) is reserved")
         }
     }
 
-    private mutating func receiveText(_ frame: Frame) -> Action {
+    private mutating func receiveFirst(_ frame: Frame, isBinary: Bool) -> Action {
         guard case .idle = state else {
             return fail(.protocolError, "a new message began before the last one was finished")
         }
         guard frame.payload.count <= maximumMessageByteCount else { return failTooBig() }
-        if frame.isFinal { return .message(frame.payload) }
-        state = .fragmented(frame.payload, count: 1)
+        if frame.isFinal { return isBinary ? .binary(frame.payload) : .message(frame.payload) }
+        state = .fragmented(frame.payload, count: 1, isBinary: isBinary)
         return .none
     }
 
     private mutating func receiveContinuation(_ frame: Frame) -> Action {
-        guard case .fragmented(var payload, let count) = state else {
+        guard case .fragmented(var payload, let count, let isBinary) = state else {
             return fail(.protocolError, "a continuation without a message that it continues")
         }
         guard payload.count + frame.payload.count <= maximumMessageByteCount else { return failTooBig() }
@@ -92,8 +100,8 @@ struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8> &
         // The only reference, so that appending does not copy.
         state = .idle
         payload.append(contentsOf: frame.payload)
-        if frame.isFinal { return .message(payload) }
-        state = .fragmented(payload, count: count + 1)
+        if frame.isFinal { return isBinary ? .binary(payload) : .message(payload) }
+        state = .fragmented(payload, count: count + 1, isBinary: isBinary)
         return .none
     }
 

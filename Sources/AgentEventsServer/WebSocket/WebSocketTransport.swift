@@ -172,6 +172,7 @@ final class WebSocketTransport: PingingTransport {
                 return .violation(.invalidText, reason: "a text message is UTF-8")
             }
             return .message(ByteBuffer(payload))
+        case .binary: preconditionFailure("binary messages are taken only where that is said")
         case .sendPong(let payload): return sendPong(ByteBuffer(payload))
         case .echoClose(let code): return peerClosed(code)
         case .fail(let code, let reason): return .violation(code, reason: reason)

@@ -1,0 +1,9 @@
+/// What this package adds to the data of a user's message that came by AG-UI, and to the events of AG-UI.
+enum AGUIMember {
+    /// The member of `data`: an object with `run_id` and `message_id` as the client named them.
+    static let data = "ag_ui"
+    static let runID = "run_id"
+    static let messageID = "message_id"
+    /// The member of `metadata`: an object with the cursor, and what AG-UI has no place for.
+    static let metadata = "agent-events"
+}

@@ -1,0 +1,85 @@
+import AgentEvents
+import AgentEventsProtocol
+
+/// Decides on the answers that a client sends to what was asked, before any of them is given.
+struct AGUIResumption: Hashable, Sendable {
+    /// A question that has, or had, a name in AG-UI.
+    struct Question: Hashable, Sendable {
+        let run: RunID
+        let approval: ApprovalID
+    }
+
+    /// An answer that is to be given.
+    struct Given: Hashable, Sendable {
+        let question: Question
+        let answer: AGUIInput.Answer
+    }
+
+    enum Decision: Hashable, Sendable {
+        /// - Parameters:
+        ///   - answers: to questions that are open.
+        ///   - known: the latest event by which one of the others was answered, in the same way.
+        case give([Given], run: RunID, known: Cursor?)
+        case refuse(ProtocolError)
+    }
+
+    /// - Parameters:
+    ///   - answers: those of the client.
+    ///   - state: the state of the thread.
+    ///   - now: the time, by which questions may have lapsed.
+    static func decide(_ answers: [AGUIInput.Answer], in state: ThreadState, at now: Timestamp) -> Decision {
+        var open: [String: ThreadState.Approval] = [:]
+        for approval in state.approvals {
+            open[StreamNames.interrupt(approval.approvalID, of: approval.runID)] = approval
+        }
+        var resolved: [String: ThreadState.ResolvedApproval] = [:]
+        for approval in state.resolvedApprovals {
+            resolved[StreamNames.interrupt(approval.approvalID, of: approval.runID)] = approval
+        }
+        var given: [Given] = []
+        var known: Cursor?
+        var run: RunID?
+        for answer in answers {
+            if let approval = open.removeValue(forKey: answer.interrupt) {
+                if let end = approval.expiresAt, end <= now { return .refuse(expired(answer)) }
+                run = run ?? approval.runID
+                let question = Question(run: approval.runID, approval: approval.approvalID)
+                given.append(Given(question: question, answer: answer))
+            } else if let approval = resolved[answer.interrupt] {
+                guard approval.decision == (answer.isApproved ? .approved : .denied) else {
+                    return .refuse(approval.decision == .expired ? expired(answer) : taken(answer, approval.decision))
+                }
+                run = run ?? approval.runID
+                if approval.cursor.sequence > known?.sequence ?? 0 { known = approval.cursor }
+            } else {
+                return .refuse(
+                    ProtocolError(.approvalUnknown, "nothing with the interruptId \(answer.interrupt) was asked here"))
+            }
+        }
+        // An answer that came before may meet what was asked after it.
+        if let missing = open.keys.sorted().first, !given.isEmpty {
+            return .refuse(
+                ProtocolError(
+                    .approvalUnknown,
+                    "resume answers all that is open, and \(missing) is missing; nothing was answered"))
+        }
+        guard let run else { return .refuse(ProtocolError(.requestInvalid, "resume has an answer at least")) }
+        return .give(given, run: run, known: known)
+    }
+
+    /// Refuses a run that asks for something else while questions are open.
+    static func refusal(whileOpen state: ThreadState) -> ProtocolError? {
+        guard let approval = state.approvals.first else { return nil }
+        let name = StreamNames.interrupt(approval.approvalID, of: approval.runID)
+        return ProtocolError(
+            .threadBusy, "the thread waits for an answer to \(name): send it in resume", isRetryable: true)
+    }
+
+    private static func expired(_ answer: AGUIInput.Answer) -> ProtocolError {
+        ProtocolError(.approvalExpired, "the time for an answer to \(answer.interrupt) is over")
+    }
+
+    private static func taken(_ answer: AGUIInput.Answer, _ decision: ApprovalDecision) -> ProtocolError {
+        ProtocolError(.approvalResolved, "\(answer.interrupt) has another answer already: \(decision.rawValue)")
+    }
+}

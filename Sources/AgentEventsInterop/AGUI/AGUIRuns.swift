@@ -1,0 +1,150 @@
+import AgentEvents
+import AgentEventsHub
+import AgentEventsProtocol
+import AgentEventsServer
+import Hummingbird
+import HummingbirdCore
+
+/// Answers requests of AG-UI for runs, each with a stream.
+struct AGUIRuns: Sendable {
+    let interface: HTTPInterface<BasicRequestContext>
+
+    private var hub: AgentEventsHub { interface.hub }
+
+    /// Has an agent answer a message, or go on with the answers to what it asked; or attaches to the run that was asked for with the
+    /// same `runId` before.
+    ///
+    /// - Throws: ``ProtocolError`` for what has an answer of HTTP; other refusals are streams with `RUN_ERROR`.
+    func run(_ request: Request, agent: AgentName) async throws -> Response {
+        let principal = try await interface.principal(of: request)
+        let input = try AGUIInput(try await interface.body(of: request))
+        let thread = try input.thread
+        let place = Place(input: input, thread: thread, principal: principal)
+        do throws(ProtocolError) {
+            if let answers = input.answers { return try await resume(place, answers) }
+            return try await begin(place, agent)
+        } catch {
+            guard Self.isTold(error) else { throw error }
+            return refusal(error, place)
+        }
+    }
+
+    /// A request, and who makes it.
+    private struct Place: Sendable {
+        let input: AGUIInput
+        let thread: ThreadID
+        let principal: Principal
+
+        func machine(_ root: RunID?, after start: UInt64, isJoin: Bool) -> AGUIStateMachine {
+            AGUIStateMachine(
+                input.dialect, thread: input.threadName, run: input.runName, root: root, start: start, isJoin: isJoin)
+        }
+    }
+
+    /// Whether the code of a page gets to see a refusal as an event: it is about the thread, and not about who asks.
+    private static func isTold(_ error: ProtocolError) -> Bool {
+        switch error.status.code {
+        case 400, 409, 410, 422: true
+        default: error.code == .approvalUnknown || error.code == .approvalForbidden
+        }
+    }
+
+    private func stream(_ place: Place) -> TranslatedStream {
+        TranslatedStream(hub: hub, principal: place.principal, thread: place.thread)
+    }
+
+    private func refusal(_ error: ProtocolError, _ place: Place) -> Response {
+        let events = AGUIEvents(dialect: place.input.dialect, thread: place.input.threadName, run: place.input.runName)
+        return stream(place).whole([events.runStarted(), events.failed(error.message, code: error.code.rawValue)])
+    }
+
+    // MARK: Beginning
+
+    private func begin(_ place: Place, _ agent: AgentName) async throws(ProtocolError) -> Response {
+        guard let message = place.input.message else {
+            throw ProtocolError(
+                .requestInvalid, "the last one of the messages is a user's, with a text", path: "$.messages")
+        }
+        let key = try place.input.key
+        if let state = try await state(of: place), let refusal = AGUIResumption.refusal(whileOpen: state),
+            try await !hub.intake.knows(key, in: place.thread, from: place.principal)
+        {
+            throw refusal
+        }
+        let answer = try await hub.intake.submit(
+            MessageRequest(text: message.text, agent: agent, data: place.input.messageData), key: key,
+            in: place.thread, from: place.principal)
+        guard let run = answer.run, let cursor = answer.cursors.first else {
+            throw ProtocolError(.runUnknown, "the run of this runId is not kept any longer", threadID: place.thread)
+        }
+        let isNew = !answer.isRepeated && answer.status != .given
+        guard isNew else { return try await join(place, run, after: cursor.sequence) }
+        return stream(place).response(
+            place.machine(run, after: cursor.sequence, isJoin: false), after: cursor)
+    }
+
+    /// - Returns: `nil` for a thread that is not there.
+    private func state(of place: Place) async throws(ProtocolError) -> ThreadState? {
+        do {
+            return try await hub.state(of: place.thread, for: place.principal)
+        } catch let error as ProtocolError {
+            if error.code == .threadUnknown { return nil }
+            throw error
+        } catch {
+            throw ProtocolError(.internalFailure, "the thread cannot be looked up", isRetryable: true)
+        }
+    }
+
+    /// Comes in while a run is under way, or after its end.
+    private func join(
+        _ place: Place,
+        _ root: RunID?,
+        after start: UInt64
+    ) async throws(ProtocolError) -> Response {
+        do {
+            let (machine, cursor) = try await ThreadPart.noting(
+                place.thread, in: place.machine(root, after: start, isJoin: true), of: hub, for: place.principal)
+            return stream(place).response(machine, after: cursor)
+        } catch let error as ProtocolError {
+            throw error
+        } catch let error as EventLogError {
+            throw ProtocolError(error, threadID: place.thread)
+        } catch {
+            throw ProtocolError(.internalFailure, "the thread cannot be read", isRetryable: true)
+        }
+    }
+
+    // MARK: Answers
+
+    private func resume(_ place: Place, _ answers: [AGUIInput.Answer]) async throws(ProtocolError) -> Response {
+        guard let state = try await state(of: place) else { throw .unknown(place.thread) }
+        switch AGUIResumption.decide(answers, in: state, at: hub.runtime.environment.wallClock.now()) {
+        case .refuse(let error):
+            throw error
+        case .give(let given, let run, let known):
+            var start = known?.sequence ?? 0
+            for one in given {
+                let body = CommandBody(
+                    .answer(
+                        AnswerCommand(one.question.approval, isApproved: one.answer.isApproved, data: one.answer.data)),
+                    run: one.question.run)
+                let answer = try await hub.commands.submit(
+                    CommandRequest(thread: place.thread, key: try place.input.key(of: one.answer), body),
+                    as: place.principal)
+                for cursor in answer.cursors { start = max(start, cursor.sequence) }
+            }
+            return try await join(place, state.root(of: run), after: start)
+        }
+    }
+
+    // MARK: Connecting
+
+    /// Shows a thread, and follows the run that is under way in it.
+    func connect(_ request: Request) async throws -> Response {
+        let principal = try await interface.principal(of: request)
+        let input = try AGUIInput(try await interface.body(of: request))
+        let place = Place(input: input, thread: try input.thread, principal: principal)
+        guard let state = try await state(of: place) else { return stream(place).whole([]) }
+        return try await join(place, state.workingRun, after: state.cursor?.sequence ?? 0)
+    }
+}

@@ -1,0 +1,191 @@
+import AgentEvents
+import AgentEventsProtocol
+
+/// Translates a run into one assistant message of the AI SDK, or into a part of it: a question ends the answer, and what comes after
+/// the answer to it is a continuation of the same message.
+///
+///     noting ── begin ──> open ── end of the run, or it waits for people ──> ended
+///
+/// Calls and questions of children are told as the run's own; of the rest of a child, that it works.
+struct AISDKStateMachine: StreamTranslation {
+    private let chunks: AISDKChunks
+    private let root: RunID
+    private let message: String
+    /// The first event from which on the answer ends when the run waits for people.
+    private let waitsFrom: UInt64
+    private var runs = StreamedRuns()
+    private var lastCursor: Cursor?
+    private(set) var hasEnded = false
+
+    /// - Parameters:
+    ///   - message: the id of the message. That of a run is always the same.
+    ///   - waitsFrom: the number of that event; earlier ones tell of questions that were answered meanwhile.
+    init(_ dialect: AISDKDialect, root: RunID, message: String, waitsFrom: UInt64) {
+        chunks = AISDKChunks(dialect: dialect)
+        self.root = root
+        self.message = message
+        self.waitsFrom = waitsFrom
+    }
+
+    mutating func note(_ event: AgentEvent) {
+        lastCursor = event.id
+        _ = translate(event)
+        hasEnded = false
+    }
+
+    /// What grows is opened again: a continuation has texts of its own in a message.
+    mutating func begin() -> [StreamFrame] {
+        var frames = chunks.start(message)
+        guard let open = runs[root] else { return frames }
+        if let thought = open.thought { frames.append(chunks.thoughtStart(thought)) }
+        frames += open.texts.map { chunks.textStart($0.name) }
+        return frames
+    }
+
+    mutating func receive(_ event: AgentEvent) -> [StreamFrame] {
+        guard !hasEnded, event.sequence > (lastCursor?.sequence ?? 0) else { return [] }
+        lastCursor = event.id
+        var frames = translate(event)
+        if !frames.isEmpty { frames[frames.count - 1].cursor = event.id }
+        return frames
+    }
+
+    private mutating func translate(_ event: AgentEvent) -> [StreamFrame] {
+        guard let run = event.runID else { return [] }
+        begin(event, run)
+        guard runs[run] != nil else { return [] }
+        var frames = closeThought(of: run, unless: event.payload)
+        frames += translate(event.payload, of: run)
+        guard !hasEnded, event.sequence >= waitsFrom, runs.waits(root) else { return frames }
+        hasEnded = true
+        return frames + chunks.finish("waiting", cursor: event.id)
+    }
+
+    /// Only the run and what is below it is told.
+    private mutating func begin(_ event: AgentEvent, _ run: RunID) {
+        if run == root, runs[run] == nil, event.type?.beginsRun == true {
+            runs.insert(run, StreamedRun(agent: event.agent, parent: nil, parentCall: nil))
+        }
+        guard case .agentStarted(let started) = event.payload, run != root, let parent = started.parentRunID,
+            runs[parent] != nil
+        else { return }
+        runs.insert(run, StreamedRun(agent: event.agent, parent: parent, parentCall: started.parentCallID))
+    }
+
+    private mutating func translate(_ payload: EventPayload, of run: RunID) -> [StreamFrame] {
+        switch payload {
+        case .agentStarted:
+            return run == root ? [] : [child(run, "running")]
+        case .agentThinking(let thinking):
+            return think(thinking, run)
+        case .messageDelta(let delta):
+            return say(delta, run)
+        case .messageCompleted(let message):
+            return complete(message, run)
+        case .toolExecuting(let executing):
+            let name = runs.change(run) { $0.beginCall(executing.callID, of: run) }
+            return name.map { chunks.call($0, executing.tool, executing.arguments) } ?? []
+        case .toolCompleted(let completed):
+            guard case let name?? = runs.change(run, { $0.endCall(completed.callID) }) else { return [] }
+            return [chunks.result(ofCall: name, completed)]
+        case .approvalRequested(let request):
+            let call = runs[run]?.callName(request.callID)
+            _ = runs.change(run) { $0.approvals.append(request) }
+            return [chunks.approval(StreamNames.interrupt(request.approvalID, of: run), call: call, request)]
+        case .approvalResolved(let resolved):
+            return resolve(resolved, run)
+        case .custom(let custom):
+            guard run == root else { return [] }
+            return [
+                chunks.data(
+                    "custom", id: "\(run)/\(custom.name)", ["name": .string(custom.name), "value": custom.value])
+            ]
+        case .agentCompleted:
+            return end(run, "completed")
+        case .agentFailed(let failed):
+            return end(run, "failed", failed.error.message)
+        case .agentCancelled:
+            return end(run, "cancelled")
+        case .agentQueued, .inputTaken, .agentProgress, .toolProgress, .usageReported, .agentPaused, .agentResumed,
+            .userMessage, .stateUpdated, .unknown:
+            return []
+        }
+    }
+
+    private func child(_ run: RunID, _ status: String) -> StreamFrame {
+        chunks.data(
+            "subagent", id: run.rawValue,
+            ["agent": .string(runs[run]?.agent?.rawValue ?? "agent"), "status": .string(status)])
+    }
+
+    // MARK: Parts
+
+    private mutating func think(_ thinking: AgentThinking, _ run: RunID) -> [StreamFrame] {
+        guard run == root else { return [] }
+        let id = StreamNames.thought(thinking.thoughtID, of: run)
+        let isNew = runs.change(run) { open in
+            defer { open.thought = id }
+            return open.thought != id
+        }
+        return (isNew == true ? [chunks.thoughtStart(id)] : []) + chunks.thought(id, thinking.text)
+    }
+
+    private mutating func closeThought(of run: RunID, unless payload: EventPayload) -> [StreamFrame] {
+        guard let thought = runs[run]?.thought else { return [] }
+        if case .agentThinking(let thinking) = payload, StreamNames.thought(thinking.thoughtID, of: run) == thought {
+            return []
+        }
+        _ = runs.change(run) { $0.thought = nil }
+        return [chunks.thoughtEnd(thought)]
+    }
+
+    private mutating func say(_ delta: MessageDelta, _ run: RunID) -> [StreamFrame] {
+        guard run == root else { return [] }
+        let id = StreamNames.message(delta.messageID, of: run)
+        let isNew = runs.change(run) { $0.growText(id, by: delta.text) }
+        return (isNew == true ? [chunks.textStart(id)] : []) + chunks.text(id, delta.text)
+    }
+
+    private mutating func complete(_ message: MessageCompleted, _ run: RunID) -> [StreamFrame] {
+        guard run == root else { return [] }
+        let id = StreamNames.message(message.messageID, of: run)
+        if case let rest?? = runs.change(run, { $0.closeText(id, message.text) }) {
+            return chunks.text(id, rest) + [chunks.textEnd(id)]
+        }
+        return [chunks.textStart(id)] + chunks.text(id, message.text) + [chunks.textEnd(id)]
+    }
+
+    private mutating func resolve(_ resolved: ApprovalResolved, _ run: RunID) -> [StreamFrame] {
+        guard let open = runs[run], let request = open.approvals.first(where: { $0.approvalID == resolved.approvalID })
+        else { return [] }
+        _ = runs.change(run) { open in open.approvals.removeAll { $0.approvalID == resolved.approvalID } }
+        return chunks.resolved(
+            StreamNames.interrupt(resolved.approvalID, of: run), call: open.callName(request.callID), request,
+            resolved.decision)
+    }
+
+    // MARK: Ends
+
+    private mutating func end(_ run: RunID, _ status: String, _ error: String? = nil) -> [StreamFrame] {
+        let open = runs[run]
+        guard run == root else {
+            let told = child(run, status)
+            runs.remove(run)
+            return [told]
+        }
+        runs.remove(run)
+        hasEnded = true
+        let closed = (open?.texts ?? []).map { chunks.textEnd($0.name) }
+        if let error { return closed + [chunks.error(error)] }
+        return closed + chunks.finish(status, cursor: lastCursor)
+    }
+
+    /// A body that breaks off is the one end that a client takes for a lost connection.
+    mutating func breakOff(_ cause: StreamBreak) -> StreamEnd {
+        hasEnded = true
+        switch cause {
+        case .restart: return .brokenOff
+        case .refused(let error): return .told([chunks.error(error.message)])
+        }
+    }
+}

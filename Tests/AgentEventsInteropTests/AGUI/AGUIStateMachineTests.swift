@@ -1,0 +1,265 @@
+import AgentEvents
+import Testing
+
+@testable import AgentEventsInterop
+
+@Suite
+struct AGUIStateMachineTests {
+    /// A stream as a client has it that asks for it after some events.
+    private static func stream(
+        _ thread: RecordedThread,
+        _ dialect: AGUIDialect = .version1,
+        start: UInt64 = 1,
+        noted: Int? = nil
+    ) -> [StreamFrame] {
+        var machine = AGUIStateMachine(
+            dialect, thread: "t_1", run: "theirs", root: "r_1", start: start, isJoin: noted != nil)
+        for event in thread.events.prefix(noted ?? Int(start)) {
+            if noted != nil { machine.note(event) }
+        }
+        var frames = machine.begin()
+        for event in thread.events.dropFirst(noted ?? Int(start)) { frames += machine.receive(event) }
+        return frames
+    }
+
+    private static func types(_ frames: [StreamFrame]) -> [String] {
+        frames.compactMap { $0.json["type"]?.stringValue }
+    }
+
+    private static func verified(_ frames: [StreamFrame], _ dialect: AGUIDialect = .version1) throws -> AGUIClient {
+        var verifier = AGUIVerifier(dialect)
+        try verifier.check(frames)
+        #expect(verifier.hasEnded)
+        var client = AGUIClient()
+        client.apply(frames)
+        return client
+    }
+
+    @Test
+    func aRunIsToldInItsOrder() throws {
+        var thread = RecordedThread.everything(asks: false)
+        thread.finish()
+        let frames = Self.stream(thread)
+        #expect(
+            Self.types(frames) == [
+                "RUN_STARTED", "REASONING_START", "REASONING_MESSAGE_START", "REASONING_MESSAGE_CONTENT",
+                "REASONING_MESSAGE_CONTENT", "REASONING_MESSAGE_END", "REASONING_END", "TEXT_MESSAGE_START",
+                "TEXT_MESSAGE_CONTENT", "TOOL_CALL_START", "TOOL_CALL_ARGS", "TOOL_CALL_END", "TOOL_CALL_START",
+                "TOOL_CALL_ARGS", "TOOL_CALL_END", "TEXT_MESSAGE_CONTENT", "TOOL_CALL_RESULT", "TEXT_MESSAGE_END",
+                "TOOL_CALL_RESULT", "TOOL_CALL_START", "TOOL_CALL_ARGS", "TOOL_CALL_END", "SUBAGENT_STARTED",
+                "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END",
+                "TOOL_CALL_START", "TOOL_CALL_ARGS", "TOOL_CALL_END", "TOOL_CALL_RESULT", "SUBAGENT_FINISHED",
+                "TOOL_CALL_RESULT", "CUSTOM", "CUSTOM", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT",
+                "TEXT_MESSAGE_END", "RUN_FINISHED",
+            ])
+        #expect(frames.last?.json["outcome"] == ["type": "success"])
+        _ = try Self.verified(frames)
+    }
+
+    @Test(arguments: [AGUIDialect.version1, .version0])
+    func whoeverJoinsAnywhereEndsWithTheMessagesOfTheWholeRun(dialect: AGUIDialect) throws {
+        var thread = RecordedThread.everything(asks: false)
+        thread.finish()
+        // The message of the user is the client's own; a client that joins gets it with the others.
+        var whole = try Self.verified(Self.stream(thread, dialect), dialect).messages
+        whole.insert(["id": "m_u", "role": "user", "content": "What is there?"], at: 0)
+        for place in 1...thread.events.count {
+            let frames = Self.stream(thread, dialect, noted: place)
+            let joined = try Self.verified(frames, dialect).messages
+            #expect(joined == whole, "joined after \(place)")
+        }
+    }
+
+    @Test(arguments: [AGUIDialect.version1, .version0])
+    func aQuestionEndsTheRunOnceNothingElseIsDone(dialect: AGUIDialect) throws {
+        let thread = RecordedThread.everything()
+        let frames = Self.stream(thread, dialect)
+        _ = try Self.verified(frames, dialect)
+        let last = try #require(frames.last?.json)
+        #expect(last["type"] == "RUN_FINISHED")
+        #expect(last["outcome"]?["type"] == "interrupt")
+        let interrupts = last["outcome"]?["interrupts"]?.arrayValue ?? []
+        #expect(interrupts.map { $0["id"] } == ["r_1/a_3", "r_1/a_4"])
+        #expect(interrupts.map { $0["toolCallId"] } == ["r_1/c_3", "r_1/c_4"])
+        #expect(Self.types(frames).suffix(3) == ["MESSAGES_SNAPSHOT", "STATE_SNAPSHOT", "RUN_FINISHED"])
+        // One question of two does not: the other call may still do something.
+        var one = RecordedThread()
+        one.ask("Do it", message: "m_u")
+        one.start("r_1")
+        one.call("r_1", "c_1")
+        one.call("r_1", "c_2")
+        one.request("r_1", "a_1", call: "c_1")
+        #expect(!Self.types(Self.stream(one)).contains("RUN_FINISHED"))
+    }
+
+    @Test
+    func afterTheAnswersOnlyWhatIsNewIsTold() throws {
+        var thread = RecordedThread.everything()
+        let asked = thread.head
+        thread.goOn()
+        let frames = Self.stream(thread, start: asked + 2, noted: Int(asked) + 2)
+        let client = try Self.verified(frames)
+        #expect(
+            Self.types(frames) == [
+                "RUN_STARTED", "MESSAGES_SNAPSHOT", "TOOL_CALL_RESULT", "TOOL_CALL_RESULT", "TEXT_MESSAGE_START",
+                "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END", "RUN_FINISHED",
+            ])
+        let ids = client.messages.compactMap { $0["id"]?.stringValue }
+        #expect(ids.count == Set(ids).count)
+        // The run that asked ends with the question, also for a client that comes again after the answers.
+        let again = Self.stream(thread, noted: thread.events.count)
+        _ = try Self.verified(again)
+        #expect(again.last?.json["outcome"]?["type"] == "interrupt")
+        #expect(Self.types(again) == ["RUN_STARTED", "MESSAGES_SNAPSHOT", "RUN_FINISHED"])
+    }
+
+    @Test(arguments: [AGUIDialect.version1, .version0])
+    func whatIsOpenAtTheEndOfARunIsClosedAndThereIsOneEnd(dialect: AGUIDialect) throws {
+        for end in 0..<3 {
+            var thread = RecordedThread()
+            thread.ask("Do it", message: "m_u")
+            thread.start("r_1")
+            thread.say("r_1", "Half of ")
+            thread.start("r_2", parent: "r_1")
+            thread.think("r_2", "hm")
+            thread.cancel("r_2")
+            switch end {
+            case 0: thread.complete("r_1")
+            case 1: thread.fail("r_1")
+            default: thread.cancel("r_1")
+            }
+            thread.complete("r_1")
+            let frames = Self.stream(thread, dialect)
+            _ = try Self.verified(frames, dialect)
+            let ends = Self.types(frames).filter { $0 == "RUN_FINISHED" || $0 == "RUN_ERROR" }
+            #expect(ends == [end == 1 ? "RUN_ERROR" : "RUN_FINISHED"])
+        }
+    }
+
+    @Test
+    func aCancelledRunReadsAsOneWhereTheClientKnowsTheOutcome() throws {
+        var thread = RecordedThread()
+        thread.ask("Do it", message: "m_u")
+        thread.start("r_1")
+        thread.cancel("r_1")
+        #expect(Self.stream(thread).last?.json["outcome"] == ["type": "cancelled"])
+        let before = Self.stream(thread, .version0)
+        #expect(before.last?.json["outcome"] == nil)
+        #expect(before.dropLast().last?.json["name"] == "agent-events.cancelled")
+    }
+
+    @Test
+    func aFailedRunInTheMiddleOfAThreadDoesNotEndItsSnapshot() throws {
+        var thread = RecordedThread()
+        thread.ask("One", message: "m_1")
+        thread.start("r_0")
+        thread.say("r_0", "No", "m_9")
+        thread.said("r_0", "No", "m_9")
+        thread.fail("r_0")
+        thread.ask("Two", message: "m_2")
+        thread.start("r_1")
+        thread.finish()
+        let frames = Self.stream(thread, .version0, start: 6, noted: thread.events.count)
+        let client = try Self.verified(frames, .version0)
+        #expect(client.messages.map { $0["content"] } == ["One", "No", "Two", "Done."])
+        #expect(!Self.types(frames).contains("RUN_ERROR"))
+    }
+
+    @Test(
+        arguments: [
+            (TokenUsage(inputTokens: 7, outputTokens: 1 << 60), .array([["inputTokens": 7]])),
+            (TokenUsage(inputTokens: -1, outputTokens: 2), .array([["outputTokens": 2]])),
+            (TokenUsage(other: ["cached_input_tokens": 1.5, "reasoning_tokens": 3]), .array([["reasoningTokens": 3]])),
+            (TokenUsage(other: ["cached_input_tokens": "many"]), nil),
+            (
+                TokenUsage(inputTokens: 0, outputTokens: 9_007_199_254_740_991),
+                .array([["inputTokens": 0, "outputTokens": 9_007_199_254_740_991]])
+            ),
+        ] as [(TokenUsage, JSONValue?)])
+    func oneCountThatIsNoneDoesNotSpoilTheEnd(usage: TokenUsage, json: JSONValue?) throws {
+        var thread = RecordedThread()
+        thread.ask("Do it", message: "m_u")
+        thread.start("r_1")
+        thread.complete("r_1", usage: usage)
+        let frames = Self.stream(thread)
+        _ = try Self.verified(frames)
+        #expect(frames.last?.json["usage"] == json)
+    }
+
+    @Test
+    func eachEventEndsWithItsCursorAndTheSameOneIsNotToldTwice() throws {
+        var thread = RecordedThread.everything(asks: false)
+        thread.finish()
+        var machine = AGUIStateMachine(
+            .version1, thread: "t_1", run: "theirs", root: "r_1", start: 1, isJoin: false)
+        _ = machine.begin()
+        for event in thread.events.dropFirst() {
+            let frames = machine.receive(event)
+            if let last = frames.last {
+                #expect(last.cursor == event.id)
+                #expect(last.json["metadata"]?["agent-events"]?["cursor"] == .string("\(event.id)"))
+                #expect(frames.dropLast().allSatisfy { $0.cursor == nil })
+            }
+            #expect(machine.receive(event).isEmpty)
+        }
+    }
+
+    @Test
+    func aSnapshotKeepsTheNewestMessagesOfALongThread() {
+        var history = AGUIHistory(maximumByteCount: 10)
+        history.addUserMessage("m_1", "12345678")
+        history.append("abc", to: "m_2", of: "r_1", subagent: nil)
+        history.append("def", to: "m_2", of: "r_1", subagent: nil)
+        #expect(history.messages(.version1) == [["id": "m_2", "role": "assistant", "content": "abcdef"]])
+        history.append("0123456789", to: "m_2", of: "r_1", subagent: nil)
+        history.complete("m_2", .assistant, "whole", of: "r_1", subagent: nil)
+        #expect(history.messages(.version1) == [["id": "m_2", "role": "assistant", "content": "whole"]])
+    }
+
+    @Test
+    func otherRunsOfAThreadAreInSnapshotsAndNotInTheStream() throws {
+        var thread = RecordedThread()
+        thread.ask("Do it", message: "m_u")
+        thread.start("r_1")
+        thread.start("r_9")
+        thread.say("r_9", "Something ", "m_9")
+        thread.say("r_1", "Mine")
+        thread.call("r_9", "c_9")
+        thread.said("r_1", "Mine")
+        thread.said("r_9", "Something else", "m_9")
+        thread.request("r_9", "a_9", call: "c_9")
+        thread.complete("r_1")
+        let client = try Self.verified(Self.stream(thread))
+        #expect(client.messages.map { $0["content"] } == ["Mine"])
+        let shown = try Self.verified(Self.stream(thread, noted: thread.events.count))
+        #expect(shown.messages.map { $0["content"] } == ["Do it", "Something else", "Mine", nil])
+    }
+
+    @Test
+    func theEndOfATextThatNoFragmentHadIsNotLost() throws {
+        for noted in 1..<6 {
+            var thread = RecordedThread()
+            thread.ask("Do it", message: "m_u")
+            thread.start("r_1")
+            thread.say("r_1", "Ä")
+            thread.say("r_1", "b")
+            thread.said("r_1", "Äbcß")
+            thread.complete("r_1")
+            let client = try Self.verified(Self.stream(thread, noted: noted))
+            #expect(client.messages.last?["content"] == "Äbcß")
+        }
+    }
+
+    @Test
+    func whatABreakLeadsToIsTold() {
+        var machine = AGUIStateMachine(
+            .version1, thread: "t_1", run: "theirs", root: "r_1", start: 1, isJoin: false)
+        _ = machine.begin()
+        guard case .told(let frames) = machine.breakOff(.restart) else {
+            Issue.record("a client takes a body that ends for a success")
+            return
+        }
+        #expect(frames.map { $0.json["code"] } == ["server.stopping"])
+        #expect(machine.hasEnded)
+    }
+}

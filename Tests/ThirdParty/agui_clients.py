@@ -1,0 +1,350 @@
+"""Clients of AG-UI 1.0 and 0.x, and of CopilotKit's routes, against the real service.
+
+Each event is read with the models that AG-UI publishes for Python, and followed as a client follows it: messages are reduced by the
+rules of its default reducer. What clients do is: ask, ask again after a lost answer, come in the middle in two tabs, answer questions
+(twice at once, and again after a restart), stop, and go on after kill -9.
+"""
+
+import argparse
+import json
+import sys
+import threading
+
+from ag_ui.core import Event, Message
+from pydantic import TypeAdapter, ValidationError
+
+from self_test import check_broken
+from service import DataFolder, Service, add_binary_option
+from thread_reader import Fault
+from translated_stream import BROKEN, Stream, read
+
+EVENT = TypeAdapter(Event)
+MESSAGE = TypeAdapter(Message)
+OPENERS = {"TEXT_MESSAGE_START": "messageId", "TOOL_CALL_START": "toolCallId", "REASONING_START": "messageId"}
+CLOSERS = {"TEXT_MESSAGE_END": "messageId", "TOOL_CALL_END": "toolCallId", "REASONING_END": "messageId"}
+UNKNOWN_BEFORE_1 = {"SUBAGENT_STARTED", "SUBAGENT_FINISHED", "SUBAGENT_ERROR"}
+
+
+class Client:
+    """One run of AG-UI as a client sees it."""
+
+    def __init__(self, version="1.0"):
+        self.version = version
+        self.messages = {}
+        self.open = set()
+        self.end = None
+        self.names = []
+
+    def take(self, event):
+        kind = event.get("type")
+        if None in event.values():
+            raise Fault(f"{kind} has a member that is null")
+        try:
+            EVENT.validate_python(event)
+        except ValidationError as error:
+            raise Fault(f"{kind} is not an event of AG-UI: {error}") from None
+        if self.version is None and (kind in UNKNOWN_BEFORE_1 or (event.get("outcome") or {}).get("type") == "cancelled"):
+            raise Fault(f"{kind} is unknown to clients before 1.0")
+        if not self.names and kind not in ("RUN_STARTED", "RUN_ERROR"):
+            raise Fault(f"the first event is {kind}")
+        if self.end is not None:
+            raise Fault(f"{kind} comes after the end")
+        self.names.append(kind)
+        self.follow(kind, event)
+
+    def follow(self, kind, event):
+        if kind in OPENERS:
+            place = (kind.rsplit("_", 1)[0], event[OPENERS[kind]])
+            if place in self.open:
+                raise Fault(f"{place} is opened twice")
+            self.open.add(place)
+        if kind in CLOSERS:
+            place = (kind.rsplit("_", 1)[0], event[CLOSERS[kind]])
+            if place not in self.open:
+                raise Fault(f"{place} is closed and was not open")
+            self.open.remove(place)
+        if kind == "TEXT_MESSAGE_START":
+            self.messages.setdefault(event["messageId"], {"role": event["role"], "content": ""})
+        elif kind == "TEXT_MESSAGE_CONTENT":
+            self.messages[event["messageId"]]["content"] += event["delta"]
+        elif kind == "TOOL_CALL_START":
+            self.messages.setdefault(event["toolCallId"], {"role": "assistant", "arguments": ""})
+        elif kind == "TOOL_CALL_ARGS":
+            self.messages[event["toolCallId"]]["arguments"] += event["delta"]
+        elif kind == "TOOL_CALL_RESULT":
+            if event["messageId"] in self.messages:
+                raise Fault("a result comes twice")
+            self.messages[event["messageId"]] = {"role": "tool", "content": event["content"]}
+        elif kind == "MESSAGES_SNAPSHOT":
+            self.messages = {message["id"]: self.snapshot(message) for message in event["messages"]}
+        elif kind in ("RUN_FINISHED", "RUN_ERROR"):
+            if kind == "RUN_FINISHED" and self.open:
+                raise Fault(f"the run ends while {sorted(self.open)} is open")
+            self.end = event
+
+    @staticmethod
+    def snapshot(message):
+        MESSAGE.validate_python(message)
+        if message.get("toolCalls"):
+            return {"role": "assistant", "arguments": message["toolCalls"][0]["function"]["arguments"]}
+        return {"role": message["role"], "content": message["content"]}
+
+    @property
+    def outcome(self):
+        return (self.end.get("outcome") or {}).get("type")
+
+    def answers(self):
+        """What a client that joined has, and one that was there from the start: without the messages of users."""
+        return {name: message for name, message in self.messages.items() if message["role"] != "user"}
+
+
+def asked(thread, run, text, version="1.0", **more):
+    body = {"threadId": thread, "runId": run, "state": {}, "tools": [], "context": [], "forwardedProps": {}, **more}
+    body.setdefault("messages", [{"id": f"u_{run}", "role": "user", "content": text}] if text else [])
+    if version:
+        body["protocolVersion"] = version
+    return body
+
+
+def follow(service, body, path="/agui/guide"):
+    client = Client(body.get("protocolVersion"))
+    frames, _ = read(service, "POST", path, body)
+    for event in frames:
+        client.take(event)
+    if client.end is None:
+        raise Fault(f"the stream of {body['runId']} ends without an end: {client.names}")
+    return client
+
+
+def expect(what, got, wanted):
+    if got != wanted:
+        raise Fault(f"{what}: {got!r}, not {wanted!r}")
+
+
+def logged(service, thread, kind):
+    return [event for event in map(json.loads, service.pages(thread)[0]) if event["type"] == kind]
+
+
+def at_once(*calls):
+    """Runs calls beside each other, and gives what each returned or raised."""
+    results = [None] * len(calls)
+
+    def run(place, call):
+        try:
+            results[place] = call()
+        except Exception as error:  # handed on below
+            results[place] = error
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+    return results
+
+
+def check_runs(service):
+    for version in ("1.0", None):
+        thread = f"t_{version}"
+        first = follow(service, asked(thread, "run", "ordinary words", version))
+        expect("the end", first.end["type"], "RUN_FINISHED")
+        again = follow(service, asked(thread, "run", "ordinary words", version))
+        expect("the messages of the same run again", again.answers(), first.answers())
+        # A client that lost its answer after the first bytes asks with the same runId.
+        lost = Stream(service, "POST", "/agui/guide", asked(thread, "lost", "ordinary words", version))
+        next(lost.frames())
+        lost.close()
+        follow(service, asked(thread, "lost", "ordinary words", version))
+        expect("the messages in the log", len(logged(service, thread, "user_message")), 2)
+        expect("the runs in the log", len(logged(service, thread, "agent_started")), 2)
+    conflict = follow(service, asked("t_1.0", "run", "another text"))
+    expect("another text with the same runId", conflict.end["code"], "key.conflict")
+    refused = service.request("POST", "/agui/nobody", json.dumps(asked("t", "r", "words")))
+    expect("an agent that is not there", (refused.status, refused.code), (404, "agent.unknown"))
+    refused = service.request("POST", "/agui/guide", "{}")
+    expect("an input without a thread", (refused.status, refused.code), (400, "request.invalid"))
+
+
+def check_questions(service):
+    for version in ("1.0", None):
+        thread = f"q_{version}"
+        client = follow(service, asked(thread, "ask", "secret words", version))
+        expect("the outcome", client.outcome, "interrupt")
+        name = client.end["outcome"]["interrupts"][0]["id"]
+        other = follow(service, asked(thread, "other", "something else", version))
+        expect("another message meanwhile", other.end["code"], "thread.busy")
+        forged = [{"interruptId": "forged", "status": "resolved"}]
+        refused = follow(service, asked(thread, "forged", None, version, resume=forged))
+        expect("a forged answer", refused.end["code"], "approval.unknown")
+        resume = [{"interruptId": name, "status": "resolved", "payload": {"approved": True, "lines": 1}}]
+        tabs = at_once(
+            *(lambda run=run: follow(service, asked(thread, run, None, version, resume=resume)) for run in ("a", "b"))
+        )
+        for tab in tabs:
+            expect("the end after the answer", tab.end["type"], "RUN_FINISHED")
+            expect("the outcome after the answer", tab.outcome, "success" if version else None)
+        expect("the messages of two tabs", tabs[0].messages, tabs[1].messages)
+        expect("the answers in the log", len(logged(service, thread, "approval_resolved")), 1)
+        no = [{"interruptId": name, "status": "cancelled"}]
+        refused = follow(service, asked(thread, "no", None, version, resume=no))
+        expect("another answer later", refused.end["code"], "approval.resolved")
+    return thread, resume, tabs[0]
+
+
+def check_copilot(service):
+    info = service.request("GET", "/copilotkit/info").json()
+    expect("the agents", list(info["agents"]), ["guide"])
+    expect("the mode", info["mode"], "sse")
+    frames, _ = read(service, "POST", "/copilotkit/agent/guide/connect", asked("nowhere", "c", None))
+    expect("connecting to a thread that is not there", frames, [])
+    ran = follow(service, asked("k", "run", "ordinary words", None), "/copilotkit/agent/guide/run")
+    shown = follow(service, asked("k", "c", None, None), "/copilotkit/agent/guide/connect")
+    expect("the messages after connecting", shown.answers(), ran.answers())
+    stopped = service.request("POST", "/copilotkit/agent/guide/stop/k", "{}")
+    expect("stopping what has ended", (stopped.status, stopped.json()), (200, {"stopped": False}))
+
+
+def begun(service, body):
+    """A stream of which a part of the text has come."""
+    stream, client = Stream(service, "POST", "/agui/guide", body), Client(body.get("protocolVersion"))
+    frames = stream.frames()
+    for event in frames:
+        client.take(event)
+        if event["type"] == "TEXT_MESSAGE_CONTENT":
+            return stream, client, frames
+    raise Fault("the run ended before its text began")
+
+
+def check_under_way(service):
+    """With an agent that speaks slowly: two tabs, a stop, and a text that grows meanwhile."""
+    for version, outcome in (("1.0", "cancelled"), (None, None)):
+        thread = f"w_{version}"
+        stream, first, frames = begun(service, asked(thread, "run", "ordinary words", version))
+        second_stream, second, second_frames = begun(service, asked(thread, "run", "ordinary words", version))
+        expect("a tab that comes later begins with", second.names[:2], ["RUN_STARTED", "MESSAGES_SNAPSHOT"])
+        answer = service.request("POST", f"/copilotkit/agent/guide/stop/{thread}", "{}")
+        expect("the stop", answer.json(), {"stopped": True})
+        for client, rest in ((first, frames), (second, second_frames)):
+            for event in rest:
+                client.take(event)
+            expect("the end of what was stopped", (client.end["type"], client.outcome), ("RUN_FINISHED", outcome))
+            if "CUSTOM" not in client.names:
+                raise Fault("a client before 1.0 is not told that the run was cancelled")
+        expect("the messages of two tabs", second.answers(), first.answers())
+        stream.close()
+        second_stream.close()
+
+
+def check_deletion(service):
+    """A thread that is deleted while a client follows it."""
+    stream, client, frames = begun(service, asked("x", "run", "ordinary words"))
+    answer = service.request("DELETE", "/v1/threads/x")
+    if answer.status not in (200, 202, 204):
+        raise Fault(f"the deletion was answered with {answer}")
+    for event in frames:
+        client.take(event)
+    stream.close()
+    if client.end is None:
+        raise Fault("a client is not told that its thread was deleted")
+
+
+def check_goodbye(binary, data, folder):
+    with serve(binary, data, folder, "4") as service:
+        _, client, frames = begun(service, asked("g", "run", "ordinary words"))
+        stopping = threading.Thread(target=service.stop)
+        stopping.start()
+        for event in frames:
+            client.take(event)
+        stopping.join()
+        expect("the end when the service stops", client.end["code"], "server.stopping")
+
+
+def serve(binary, data, folder, pace):
+    return Service(binary, data, "--demo", "--demo-folder", str(folder), "--demo-pace", pace)
+
+
+def run(binary):
+    with DataFolder() as data, DataFolder() as folder:
+        (folder / "ordinary.txt").write_text("ordinary words\n" + "ordinary words, more of them\n" * 10)
+        (folder / "secret.txt").write_text("secret words\n")
+        with serve(binary, data, folder, "0") as service:
+            check_runs(service)
+            thread, resume, answered = check_questions(service)
+            check_copilot(service)
+            service.kill()
+        with serve(binary, data, folder, "4") as service:
+            # The same runId means the same run, and the same answers the same part of it, after a restart too.
+            again = follow(service, asked(thread, "a", None, None, resume=resume))
+            expect("the messages of the same answers again", again.messages, answered.messages)
+            check_under_way(service)
+            check_deletion(service)
+            stream, client, frames = begun(service, asked("d", "run", "ordinary words"))
+            service.kill()
+            for event in frames:
+                client.take(event)
+            expect("the body when the service dies", (stream.ending, client.end), (BROKEN, None))
+        with serve(binary, data, folder, "0") as service:
+            client = follow(service, asked("d", "run", "ordinary words"))
+            expect("the end of what was begun before the service died", client.end["type"], "RUN_FINISHED")
+            expect("the runs in the log", len(logged(service, "d", "agent_started")), 1)
+        check_goodbye(binary, data, folder)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_binary_option(parser)
+    parser.add_argument("--self-test", action="store_true", help="prove that the checks can fail")
+    options = parser.parse_args()
+    if options.self_test:
+        return self_test()
+    try:
+        run(options.binary)
+    except Fault as fault:
+        print(f"FAILED: {fault}")
+        return 1
+    print("agui_clients: clients of AG-UI 1.0 and 0.x and of CopilotKit's routes see what the log has")
+    return 0
+
+
+# The checks, checked ----------------------------------------------------------------------------------------------------
+
+
+STARTED = {"type": "RUN_STARTED", "threadId": "t", "runId": "r", "protocolVersion": "1.0"}
+TEXT = {"type": "TEXT_MESSAGE_START", "messageId": "m", "role": "assistant"}
+FINISHED = {"type": "RUN_FINISHED", "threadId": "t", "runId": "r"}
+RESULT = {"type": "TOOL_CALL_RESULT", "messageId": "x", "toolCallId": "c", "content": "", "role": "tool"}
+
+
+def take(*events, version="1.0"):
+    client = Client(version)
+    for event in events:
+        client.take(event)
+    return client
+
+
+def self_test():
+    take(STARTED, TEXT, {"type": "TEXT_MESSAGE_END", "messageId": "m"}, FINISHED)
+    cancelled = {**FINISHED, "outcome": {"type": "cancelled"}}
+    return check_broken(
+        "agui_clients",
+        [
+            ("no start", "first event", lambda: take(TEXT)),
+            ("null", "null", lambda: take({**STARTED, "parentRunId": None})),
+            ("no event", "not an event", lambda: take({"type": "RUN_STARTED"})),
+            ("half a count", "not an event", lambda: take(STARTED, {**FINISHED, "usage": [{"inputTokens": 1.5}]})),
+            ("too late", "after the end", lambda: take(STARTED, FINISHED, TEXT)),
+            ("opened twice", "opened twice", lambda: take(STARTED, TEXT, TEXT)),
+            ("closed twice", "was not open", lambda: take(STARTED, {"type": "TEXT_MESSAGE_END", "messageId": "m"})),
+            ("open at the end", "is open", lambda: take(STARTED, TEXT, FINISHED)),
+            ("a result twice", "twice", lambda: take(STARTED, RESULT, RESULT)),
+            ("before 1.0", "before 1.0", lambda: take(STARTED, cancelled, version=None)),
+            ("another value", "not 2", lambda: expect("a number", 1, 2)),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
