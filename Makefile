@@ -16,7 +16,7 @@ checked_simulation := $(checked)/debug/agent-events-simulation
 # Runs with what was built so.
 with_checked := env -u SWIFT_DETERMINISTIC_HASHING BUILT="$(CURDIR)/$(checked)/debug"
 swift_files := Sources Tests Package.swift
-documented := AgentEventsInterop AgentEvents AgentEventsFiles AgentEventsFileLog AgentEventsProtocol AgentEventsHub AgentEventsServer \
+documented := AgentEvents AgentEventsFiles AgentEventsFileLog AgentEventsProtocol AgentEventsHub AgentEventsServer \
     AgentEventsTokens AgentEventsClient AgentEventsInProcess AgentEventsPrometheus \
     AgentEventsTracing AgentEventsInterop AgentEventsTesting
 third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_run tail_client fault_proxy \

@@ -30,7 +30,7 @@ extension ServiceExtension {
                         return interface.answer(.ok, AGUICapabilities.json(of: agent))
                     }
                 ], to: router)
-            guard let copilotKitPath else { return }
+            guard let copilotKitPath else { return [] }
             let base = RoutePath.trimmed(copilotKitPath)
             let copilot = CopilotRoutes(interface: interface)
             interface.add(
@@ -48,6 +48,7 @@ extension ServiceExtension {
             interface.add(
                 RouterPath("\(base)/agent/:agent/stop/:thread"),
                 [.init(.post) { try await copilot.stop($0, $1) }], to: router)
+            return []
         }
     }
 }

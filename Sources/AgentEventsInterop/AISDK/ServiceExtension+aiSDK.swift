@@ -29,6 +29,7 @@ extension ServiceExtension {
             interface.add(
                 RouterPath("\(api)/:chat/stop"),
                 [.init(.post, parameters: parameters) { try await chats.stop($0, $1) }], to: router)
+            return []
         }
     }
 }

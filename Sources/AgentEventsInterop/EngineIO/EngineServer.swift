@@ -90,7 +90,7 @@ final class EngineServer: Sendable {
     }
 
     private func respond(to request: Request, on context: BasicRequestContext) async throws -> Response {
-        let ticket = ConnectionTicket.current ?? ConnectionTicket(nil, usage: hub.usage)
+        let ticket = ConnectionTicket.current ?? ConnectionTicket(usage: hub.usage)
         do throws(EngineRequest.Refusal) {
             let asked = try EngineRequest(query: request.uri.query ?? "")
             guard asked.transport == .polling else { throw .requestInvalid }

@@ -23,6 +23,9 @@ package final class ConnectionTicket: Sendable {
 
     @TaskLocal package static var current: ConnectionTicket?
 
+    /// For a request of which no connection is known: it counts for no address.
+    package convenience init(usage: ServiceLimits) { self.init(nil, usage: usage) }
+
     /// - Parameters:
     ///   - key: `nil` for one that is not limited.
     ///   - address: where the client is, as far as it is known.

@@ -6,24 +6,13 @@ public struct ServiceExtension: Sendable {
     /// Adds its routes, below the root of the service.
     let addRoutes: @Sendable (HTTPInterface<BasicRequestContext>, Router<BasicRequestContext>) -> [ForeignWebSocket]
 
-    /// - Parameter addRoutes: adds its routes, below the root of the service, by ``HTTPInterface/add(_:_:to:)``. Called once, before
-    ///   the service listens.
+    /// - Parameter addRoutes: adds its routes, below the root of the service, by ``HTTPInterface/add(_:_:to:)``, and returns the
+    ///   WebSockets that it has of its own. Called once, before the service listens.
     package init(
-        addRoutes: @escaping @Sendable (HTTPInterface<BasicRequestContext>, Router<BasicRequestContext>) -> Void
+        addRoutes:
+            @escaping @Sendable (HTTPInterface<BasicRequestContext>, Router<BasicRequestContext>) ->
+            [ForeignWebSocket]
     ) {
-        self.addRoutes = {
-            addRoutes($0, $1)
-            return []
-        }
-    }
-
-    /// The same, for a protocol that has WebSockets of its own.
-    ///
-    /// - Parameter addRoutesAndWebSockets: returns the WebSockets.
-    package init(
-        addRoutesAndWebSockets:
-            @escaping @Sendable (HTTPInterface<BasicRequestContext>, Router<BasicRequestContext>) -> [ForeignWebSocket]
-    ) {
-        addRoutes = addRoutesAndWebSockets
+        self.addRoutes = addRoutes
     }
 }
