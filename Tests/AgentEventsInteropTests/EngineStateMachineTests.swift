@@ -7,7 +7,7 @@ struct EngineStateMachineTests {
     @Test func aPollWaitsForPackets() {
         var machine = EngineStateMachine(isWebSocket: false)
         #expect(machine.beganPoll(hasPackets: false) == .wait)
-        #expect(machine.wrote())
+        #expect(machine.wrote() == true)
         let isAnsweredAgain = machine.wrote()
         #expect(!isAnsweredAgain)
     }
@@ -84,10 +84,10 @@ struct EngineStateMachineTests {
 
     @Test func anAnswerToAPingKeepsTheSession() {
         var machine = EngineStateMachine(isWebSocket: true)
-        #expect(machine.pingDue())
-        #expect(machine.isPongMissing())
+        #expect(machine.pingDue() == true)
+        #expect(machine.isPongMissing() == true)
         #expect(machine.received(.pong("")) == .heard)
-        #expect(!machine.isPongMissing())
+        #expect(machine.isPongMissing() == false)
     }
 }
 

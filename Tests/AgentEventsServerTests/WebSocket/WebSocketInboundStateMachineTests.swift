@@ -14,6 +14,7 @@ struct WebSocketInboundStateMachineTests {
         switch action {
         case .none: "none"
         case .message(let payload): "message \(String(decoding: payload, as: UTF8.self))"
+        case .binary(let payload): "binary \(String(decoding: payload, as: UTF8.self))"
         case .sendPong(let payload): "pong \(String(decoding: payload, as: UTF8.self))"
         case .echoClose(let code): "echo \(code.map { "\($0.rawValue)" } ?? "nothing")"
         case .fail(let code, _): "fail \(code.rawValue)"
@@ -21,9 +22,20 @@ struct WebSocketInboundStateMachineTests {
         }
     }
 
-    private static func run(_ frames: [Frame], limit: Int = 1000) -> [String] {
-        var machine = Machine(maximumMessageByteCount: limit)
+    private static func run(_ frames: [Frame], limit: Int = 1000, takesBinary: Bool = false) -> [String] {
+        var machine = Machine(maximumMessageByteCount: limit, takesBinary: takesBinary)
         return frames.map { words(machine.receive($0)) }
+    }
+
+    @Test
+    func binaryIsTakenWhereItIsAskedFor() {
+        let whole = Frame(opcode: 2, payload: Array("b".utf8))
+        #expect(Self.run([whole], takesBinary: true) == ["binary b"])
+        #expect(Self.run([whole]) == ["fail 1003"])
+        let first = Frame(isFinal: false, opcode: 2, payload: Array("b".utf8))
+        #expect(
+            Self.run([first, Self.continuation("c", final: true), Self.text("t")], takesBinary: true)
+                == ["none", "binary bc", "message t"])
     }
 
     private static func text(_ text: String, final: Bool = true) -> Frame {
