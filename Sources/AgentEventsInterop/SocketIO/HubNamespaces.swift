@@ -218,7 +218,7 @@ private final class HubEndpoint: SocketEndpoint, PingingTransport {
         }
     }
 
-    private func id() -> String { "\(hub.runtime.configuration.identifiers.text(prefix: "s"))" }
+    private func id() -> String { hub.runtime.configuration.identifiers.text(prefix: "s").string }
 
     func flush() { connection.flush() }
 
