@@ -171,7 +171,8 @@ package struct MessageIntake: Sendable {
         return try await take(run, identity, from: principal)
     }
 
-    /// Whether a message with a key was taken from the principal before: to send it again repeats an answer, and starts nothing.
+    /// Tells whether a message with this key was accepted from the principal before. Sending it again repeats the answer, and starts
+    /// nothing.
     package func knows(
         _ key: IdempotencyKey,
         in thread: ThreadID,

@@ -1,6 +1,6 @@
 import AgentEvents
 
-/// What the agents of a service can do, in the words of AG-UI 1.0.
+/// The capabilities of the agents of a service, in the format of AG-UI 1.0.
 enum AGUICapabilities {
     static func json(of agent: AgentName) -> JSONValue {
         [

@@ -1,7 +1,7 @@
 import AgentEvents
 import AgentEventsProtocol
 
-/// What a client of AG-UI sends to have an agent run (`RunAgentInput`).
+/// The body by which a client of AG-UI starts an agent (`RunAgentInput`).
 struct AGUIInput: Hashable, Sendable {
     /// An answer to a question that was open when the last run ended.
     struct Answer: Hashable, Sendable {
@@ -87,7 +87,7 @@ struct AGUIInput: Hashable, Sendable {
         }
     }
 
-    /// What a person has filled in: the payload without the yes.
+    /// The data that a person filled in: the payload without its decision.
     private static func data(_ payload: JSONValue?) -> JSONValue? {
         switch payload {
         case nil, .null?, .bool?: return nil
@@ -119,7 +119,7 @@ struct AGUIInput: Hashable, Sendable {
         }
     }
 
-    /// What is kept with the message in the log.
+    /// The data that is kept with the message in the log.
     var messageData: JSONValue {
         var own: JSONObject = [AGUIMember.runID: .string(runName)]
         own[AGUIMember.messageID] = message?.id.map { .string($0) }

@@ -1,4 +1,4 @@
-/// What this package adds to the data of a user's message that came by AG-UI, and to the events of AG-UI.
+/// Members that this package adds to the data of a user's message that came by AG-UI, and to the events of AG-UI.
 enum AGUIMember {
     /// The member of `data`: an object with `run_id` and `message_id` as the client named them.
     static let data = "ag_ui"

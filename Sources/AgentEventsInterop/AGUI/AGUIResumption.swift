@@ -9,7 +9,7 @@ struct AGUIResumption: Hashable, Sendable {
         let approval: ApprovalID
     }
 
-    /// An answer that is to be given.
+    /// An answer to give.
     struct Given: Hashable, Sendable {
         let question: Question
         let answer: AGUIInput.Answer

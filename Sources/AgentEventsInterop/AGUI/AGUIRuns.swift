@@ -41,7 +41,7 @@ struct AGUIRuns: Sendable {
         }
     }
 
-    /// Whether the code of a page gets to see a refusal as an event: it is about the thread, and not about who asks.
+    /// True if the code of a page receives a refusal as an event: one that concerns the thread, and not the person who asks.
     private static func isTold(_ error: ProtocolError) -> Bool {
         switch error.status.code {
         case 400, 409, 410, 422: true

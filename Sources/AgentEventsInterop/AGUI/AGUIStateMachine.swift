@@ -13,7 +13,7 @@ struct AGUIStateMachine: StreamTranslation {
     private let root: RunID?
     /// The part of the thread begins after this event.
     private let start: UInt64
-    /// Whether the client gets the messages of the thread first, because it may not have all of them.
+    /// True if the client receives the messages of the thread first, because it may not have all of them.
     private let isJoin: Bool
     private var history = AGUIHistory()
     private var state: JSONObject = [:]
@@ -60,7 +60,7 @@ struct AGUIStateMachine: StreamTranslation {
         return stamped(frames, nil)
     }
 
-    /// What is open is opened again: its continuations come next.
+    /// Opens again everything that is open: its continuations come next.
     private func reopened(_ tree: [RunID]) -> [StreamFrame] {
         var frames: [StreamFrame] = []
         for run in tree {
@@ -99,7 +99,7 @@ struct AGUIStateMachine: StreamTranslation {
         return stamped(frames, event)
     }
 
-    /// What an event changes, and the frames that tell it.
+    /// Applies an event, and returns the frames that tell it.
     private mutating func translate(_ event: AgentEvent) -> [StreamFrame] {
         guard let run = event.runID else { return translate(ofThread: event) }
         if case .agentStarted(let started) = event.payload { begin(run, event.agent, started) }
@@ -319,7 +319,7 @@ struct AGUIStateMachine: StreamTranslation {
         switch cause {
         case .restart:
             frame = events.failed(
-                "the service stops or starts again: send the same runId again, and it goes on from there",
+                "the service is stopping or restarting: send the same runId again to continue from there",
                 code: ProtocolError.Code.stopping.rawValue)
         case .refused(let error):
             frame = events.failed(error.message, code: error.code.rawValue)

@@ -66,7 +66,7 @@ struct AISDKInput: Hashable, Sendable {
     }
 }
 
-/// What this package adds to the data of a user's message that came by the AI SDK.
+/// Members that this package adds to the data of a user's message that came by the AI SDK.
 enum AISDKMember {
     static let data = "ai_sdk"
     static let messageID = "message_id"

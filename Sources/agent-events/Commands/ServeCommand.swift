@@ -1,7 +1,6 @@
 internal import AgentEvents
 internal import AgentEventsFileLog
 internal import AgentEventsHub
-internal import AgentEventsInterop
 internal import AgentEventsServer
 internal import AgentEventsTokens
 internal import ArgumentParser
@@ -93,18 +92,8 @@ struct ServeCommand: AsyncParsableCommand {
             valueName: "origin"))
     var allowedOrigins: [String] = []
 
-    @Option(
-        name: .customLong("interop"),
-        help: ArgumentHelp(
-            "A protocol of other clients that is spoken too: socket.io, ag-ui or ai-sdk. May be repeated. Default: all.",
-            valueName: "protocol"),
-        transform: Choice.read)
-    var interop: [InteropProtocol] = InteropProtocol.allCases
-
-    @Flag(
-        name: .customLong("socket-io-conformance"),
-        help: ArgumentHelp("Serve what the suites of Socket.IO and Engine.IO ask for.", visibility: .private))
-    var isSocketIOConformance = false
+    @OptionGroup
+    var interop: InteropOptions
 
     @Option(
         help: ArgumentHelp("How long a connection may be silent before it is pinged, in seconds.", valueName: "seconds")
@@ -317,7 +306,7 @@ struct ServeCommand: AsyncParsableCommand {
         let service = AgentEventsService(
             runtime: AgentRuntime(log: log, sinks: sinks, configuration: runtime), agents: agents,
             authenticator: authenticator ?? NoAuthentication(), linkTokenSigner: links, configuration: configuration,
-            extensions: extensions, logger: logger,
+            extensions: interop.extensions, logger: logger,
             metrics: surroundings.metrics?.page,
             onInternalListening: { port in internalPorts.change { $0.operators = port } },
             onMetricsListening: { port in internalPorts.change { $0.metrics = port } },
@@ -338,18 +327,6 @@ struct ServeCommand: AsyncParsableCommand {
             surroundings.notifier, logger)
         try await close()
         logger.notice("stopped")
-    }
-
-    /// The protocols of other clients.
-    private var extensions: [ServiceExtension] {
-        guard !isSocketIOConformance else { return [.socketIOConformance()] }
-        return Set(interop).map { spoken in
-            switch spoken {
-            case .socketIO: .socketIO()
-            case .agui: .agui()
-            case .aiSDK: .aiSDK()
-            }
-        }
     }
 
     /// Ends the process while agents still run: everything is committed and every client is told, nothing is left to

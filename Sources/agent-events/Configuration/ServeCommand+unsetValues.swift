@@ -1,5 +1,6 @@
 internal import AgentEvents
 internal import AgentEventsHub
+internal import AgentEventsInterop
 internal import AgentEventsServer
 internal import Logging
 
@@ -25,6 +26,8 @@ extension ServeCommand {
         values["jwt-algorithm"] = UnsetValue(tokens.jwtSecretFile.map { _ in "HS256" })
         values["link-secret-file"] = UnsetValue(
             auth == .jwt && !inMemory ? "\(folder)/\(TokenOptions.linkSecretName)" : nil)
+        values["interop"] = UnsetValue(
+            "[\(interop.protocols.map(\.rawValue).joined(separator: ", "))]")
         values["sink-pause"] = UnsetValue(Self.text(SinkRetryPolicy.patient.longestPause))
         values["sink-patience"] = UnsetValue(Self.text(SinkRetryPolicy.patient.minimumRefusalTime))
         values["demo-folder"] = UnsetValue(demo.isOn ? "." : nil)
