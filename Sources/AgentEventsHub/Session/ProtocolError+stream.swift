@@ -1,9 +1,9 @@
 import AgentEvents
-import AgentEventsProtocol
+package import AgentEventsProtocol
 
 extension ProtocolError {
     /// The error as the answer to a request.
-    func answering(_ tag: RequestTag?) -> ProtocolError {
+    package func answering(_ tag: RequestTag?) -> ProtocolError {
         var answer = self
         answer.tag = tag
         return answer

@@ -360,14 +360,25 @@ public final class StreamSession {
             let request = ReceivedRequest(
                 message: parsed, byteCount: message.byteCount, isInTime: message.isInTime)
             if rareParts?.refreshes.receive(request) ?? true { receive(request) }
-        case .failure(let error):
-            output.send(.error(error))
-            if !makeRareParts().malformed.record(at: services.runtime.environment.monotonicMilliseconds) {
-                close(
-                    .protocolAbuse, reason: "more than \(MalformedMessageLimit.maximumCount) malformed messages in 10 s"
-                )
-            }
+        case .failure(let error): refuse(error)
         }
+    }
+
+    private func refuse(_ error: ProtocolError) {
+        output.send(.error(error))
+        if !makeRareParts().malformed.record(at: services.runtime.environment.monotonicMilliseconds) {
+            close(.protocolAbuse, reason: "more than \(MalformedMessageLimit.maximumCount) malformed messages in 10 s")
+        }
+    }
+
+    /// Refuses a message that its transport could make none of this protocol of: it counts among the malformed ones.
+    ///
+    /// - Parameter error: with the mark of the message, if it has one.
+    package func reject(_ error: ProtocolError) {
+        guard !isEnded else { return }
+        output.didHear()
+        refuse(error)
+        output.flush()
     }
 
     // MARK: Requests

@@ -33,12 +33,16 @@ package enum EnginePacket: Hashable, Sendable {
         }
     }
 
+    /// The largest number of packets in a payload of a client: each costs more than its bytes.
+    package static let maximumCountInPayload = 10_000
+
     /// Reads a payload of long-polling.
     ///
-    /// - Returns: `nil` when one of its packets is none.
+    /// - Returns: `nil` when one of its packets is none, or there are too many.
     package static func decode(payload: ByteBuffer) -> [EnginePacket]? {
         var packets: [EnginePacket] = []
         for part in payload.readableBytesView.split(separator: separator, omittingEmptySubsequences: false) {
+            guard packets.count < maximumCountInPayload else { return nil }
             if part.first == UInt8(ascii: "b") {
                 guard let bytes = Base64.decode(part.dropFirst()) else { return nil }
                 packets.append(.binary(ByteBuffer(bytes: bytes)))

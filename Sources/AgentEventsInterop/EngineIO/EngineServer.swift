@@ -42,7 +42,7 @@ final class EngineServer: Sendable {
         self.path = path
         self.settings = settings
         self.open = open
-        sessions = EngineSessions(hub.usage.configuration)
+        sessions = EngineSessions(hub.usage)
     }
 
     // MARK: Sessions
@@ -91,12 +91,13 @@ final class EngineServer: Sendable {
 
     private func respond(to request: Request, on context: BasicRequestContext) async throws -> Response {
         let ticket = ConnectionTicket.current ?? ConnectionTicket(usage: hub.usage)
+        guard !TokenInURL.isPresent(in: request.uri.query ?? "") else { throw TokenInURL.refusal }
         do throws(EngineRequest.Refusal) {
             let asked = try EngineRequest(query: request.uri.query ?? "")
             guard asked.transport == .polling else { throw .requestInvalid }
             guard let sid = asked.sid else {
                 guard request.method == .get else { throw .methodUnknown }
-                return try await open(request, ticket)
+                return try await open(request, ticket.copy())
             }
             guard let entry = sessions.find(sid) else { throw .sessionUnknown }
             if entry.authentication.isAuthenticated { ticket.didAuthenticate() }
@@ -106,7 +107,10 @@ final class EngineServer: Sendable {
             default: throw .requestInvalid
             }
         } catch {
-            return Self.response(error)
+            var response = Self.response(error)
+            // An upgrade that comes too late on its connection: nothing further is read there.
+            if request.headers[.upgrade] != nil { response.headers[.connection] = "close" }
+            return response
         }
     }
 
@@ -118,7 +122,10 @@ final class EngineServer: Sendable {
             let payload = try await eventLoop.submit {
                 self.begin(on: eventLoop, authorization, ticket, over: nil).openPayload
             }.get()
-            return Self.response(payload)
+            var response = Self.response(payload)
+            // A client that keeps its connection would ask for the WebSocket on it, and only the first request of one can.
+            response.headers[.connection] = "close"
+            return response
         } catch {
             return Self.response(.serviceUnavailable, "stopping")
         }
@@ -227,7 +234,7 @@ final class EngineServer: Sendable {
         about asked: ForeignWebSocket.Asked
     ) throws(EngineRequest.Refusal) -> @Sendable (MessageWebSocket) -> any WebSocketReceiver {
         let request = try EngineRequest(query: asked.query)
-        guard request.transport == .websocket else { throw .requestInvalid }
+        guard !TokenInURL.isPresent(in: asked.query), request.transport == .websocket else { throw .requestInvalid }
         let authorization = asked.head.headers.first(name: "authorization")
         let (ticket, eventLoop) = (asked.ticket, asked.eventLoop)
         guard let sid = request.sid else {
@@ -238,8 +245,11 @@ final class EngineServer: Sendable {
         }
         guard let entry = sessions.find(sid) else { throw .sessionUnknown }
         return { socket in
-            if entry.authentication.isAuthenticated { ticket.didAuthenticate() }
-            let receiver = EngineReceiver(entry.session, entry.eventLoop, socket)
+            let receiver = EngineReceiver(entry.session, entry.eventLoop, socket) {
+                guard entry.authentication.isAuthenticated else { return false }
+                ticket.didAuthenticate()
+                return true
+            }
             receiver.tell { session in
                 guard !session.tryWebSocket(socket) else { return }
                 socket.close(.protocolAbuse, reason: EngineRequest.Refusal.requestInvalid.message)
@@ -254,11 +264,24 @@ private final class EngineReceiver: WebSocketReceiver {
     private let session: NIOLoopBound<EngineSession>
     private let eventLoop: any EventLoop
     private let socket: MessageWebSocket
+    /// Tells the connection that its client has shown credentials; returns whether that is so. `nil` once it is told.
+    private var tellAuthentication: (() -> Bool)?
 
-    init(_ session: NIOLoopBound<EngineSession>, _ eventLoop: any EventLoop, _ socket: MessageWebSocket) {
+    init(
+        _ session: NIOLoopBound<EngineSession>,
+        _ eventLoop: any EventLoop,
+        _ socket: MessageWebSocket,
+        tellAuthentication: (() -> Bool)? = nil
+    ) {
         self.session = session
         self.eventLoop = eventLoop
         self.socket = socket
+        self.tellAuthentication = tellAuthentication
+    }
+
+    /// The credentials may come over another connection of the session, before or after.
+    private func lookAtAuthentication() {
+        if tellAuthentication?() == true { tellAuthentication = nil }
     }
 
     /// At once where the loop is the same, in the order of the calls everywhere.
@@ -269,11 +292,13 @@ private final class EngineReceiver: WebSocketReceiver {
     }
 
     func received(text: ByteBuffer) {
+        lookAtAuthentication()
         let socket = socket
         tell { $0.received(EnginePacket(text: text), from: socket) }
     }
 
     func received(binary: ByteBuffer) {
+        lookAtAuthentication()
         let socket = socket
         tell { $0.received(.binary(binary), from: socket) }
     }

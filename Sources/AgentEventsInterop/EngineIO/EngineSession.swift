@@ -19,6 +19,8 @@ final class EngineSession {
     private var waitingByteCount = 0
     /// Bytes that a WebSocket was given, and the kernel has not taken.
     private var sentByteCount = 0
+    /// The bytes that were ever given to it for the client.
+    private(set) var writtenByteCount: UInt64 = 0
     private var poll: (id: Int, promise: EventLoopPromise<PollAnswer>)?
     private var pollCount = 0
     /// POSTs that are read, but not answered while the application wants nothing.
@@ -65,12 +67,16 @@ final class EngineSession {
 
     var pendingByteCount: Int { waitingByteCount + sentByteCount }
 
+    /// The bytes of ``writtenByteCount`` that a poll or the kernel has taken.
+    var takenByteCount: UInt64 { writtenByteCount - UInt64(max(0, pendingByteCount)) }
+
     // MARK: Writing
 
     func send(_ packet: EnginePacket) {
         guard !machine.isClosed else { return }
         packets.append(packet)
         waitingByteCount += packet.byteCount
+        writtenByteCount += UInt64(packet.byteCount)
         if pendingByteCount >= settings.watermarkByteCount { isWritable = false }
     }
 
@@ -90,7 +96,8 @@ final class EngineSession {
 
     private func sendFrames() {
         guard let webSocket else { return }
-        var frames = ByteBufferAllocator().buffer(capacity: waitingByteCount + packets.count * 10)
+        let byteCount = waitingByteCount
+        var frames = ByteBufferAllocator().buffer(capacity: byteCount + packets.count * 10)
         for packet in takePackets() {
             if case .binary(let bytes) = packet {
                 MessageWebSocket.appendBinary(bytes.readableBytesView, to: &frames)
@@ -100,7 +107,6 @@ final class EngineSession {
                 MessageWebSocket.appendText(text.readableBytesView, to: &frames)
             }
         }
-        let byteCount = frames.readableBytes
         sentByteCount += byteCount
         let session = NIOLoopBound(self, eventLoop: eventLoop)
         webSocket.send(frames).hop(to: eventLoop).whenComplete { _ in session.value.took(byteCount) }
@@ -217,6 +223,8 @@ final class EngineSession {
     }
 
     private func receive(_ packet: EnginePacket) {
+        // No answer to a ping that the client has not got.
+        if case .pong = packet, packets.contains(.ping("")) { return }
         switch machine.received(packet) {
         case .none: break
         case .message:
@@ -340,12 +348,13 @@ final class EngineSession {
 
     private func scheduleDeadline() {
         pingTimer = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(settings.pingTimeoutMilliseconds)) {
+            // An answer may stand in what is not read.
+            guard self.isReading else { return self.scheduleDeadline() }
             guard self.machine.isPongMissing() else { return }
-            let socket = self.webSocket
             if case .answerPoll = self.machine.end() { self.answerPoll(alsoWith: .close) }
             self.machine.forget()
+            self.webSocket?.close(.heartbeatMissed, reason: "ping timeout")
             self.finish(.pingTimeout)
-            socket?.close(.heartbeatMissed, reason: "ping timeout")
         }
     }
 
@@ -388,6 +397,10 @@ final class EngineSession {
     private func finish(_ end: EngineEnd) {
         endUpgrade()
         closeTimer?.cancel()
+        // Also one that is tried. One that is closed already stays so, with its code.
+        let socket = webSocket
+        webSocket = nil
+        socket?.close(end == .violation ? .protocolAbuse : .goingAway, reason: "the session has ended")
         for promise in heldPosts { promise.succeed(true) }
         heldPosts = []
         poll?.promise.succeed(.refused)

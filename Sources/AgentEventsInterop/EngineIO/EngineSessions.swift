@@ -28,8 +28,11 @@ final class EngineSessions: Sendable {
     }
 
     private let state: Mutex<State>
+    private let usage: ServiceLimits
 
-    init(_ limits: LimitConfiguration) {
+    init(_ usage: ServiceLimits) {
+        self.usage = usage
+        let limits = usage.configuration
         state = Mutex(
             State(
                 machine: UnauthenticatedStateMachine(
@@ -43,7 +46,12 @@ final class EngineSessions: Sendable {
 
     /// Called on the loop of the session.
     func add(_ session: EngineSession, from address: AddressKey?) -> Entry {
+        let limits = usage.configuration
         let (entry, displaced) = state.withLock { state in
+            // They may have changed.
+            state.machine.replace(
+                maximumCount: limits.unauthenticatedConnections,
+                maximumCountPerAddress: limits.unauthenticatedConnectionsPerAddress)
             let begun = state.machine.begin(address)
             let entry = Entry(
                 session: NIOLoopBound(session, eventLoop: session.eventLoop), eventLoop: session.eventLoop,
@@ -53,7 +61,9 @@ final class EngineSessions: Sendable {
             let displaced = begun.displaced.flatMap { state.sids.removeValue(forKey: $0) }
             return (entry, displaced.flatMap { state.entries[$0] })
         }
-        if let displaced { displaced.eventLoop.execute { displaced.session.value.end("too many without credentials") } }
+        if let displaced, usage.hits.applies(.unauthenticated, .closed) {
+            displaced.eventLoop.execute { displaced.session.value.end("too many without credentials") }
+        }
         return entry
     }
 

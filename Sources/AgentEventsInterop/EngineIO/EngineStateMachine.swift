@@ -169,7 +169,7 @@ package struct EngineStateMachine: Equatable {
     /// A packet came by the WebSocket that is tried.
     package mutating func probed(_ packet: EnginePacket) -> ProbeAction {
         switch (state, packet) {
-        case (.trying, .ping("probe")), (.probed, .ping("probe")):
+        case (.trying, .ping("probe")):
             state = .probed
             return .answer
         case (.probed, .upgrade):

@@ -39,6 +39,8 @@ private final class HubEndpoint: SocketEndpoint, PingingTransport {
     private var machine = NamespaceStateMachine(nil)
     private var session: StreamSession?
     private var isEnded = false
+    private var isLeaving = false
+    private var progress = NamespaceProgress()
 
     init(_ namespace: String, _ thread: ThreadID?, _ connection: SocketConnection, _ hub: AgentEventsHub) {
         self.namespace = namespace
@@ -86,9 +88,11 @@ private final class HubEndpoint: SocketEndpoint, PingingTransport {
         case .failure(let error): refuse(error)
         case .success(let principal):
             opening.authenticated()
-            let session = hub.adopt(self, as: principal, on: eventLoop)
+            if let refusal = hub.usage.connect(principal.user) { return refuse(refusal) }
+            let session = hub.adopt(self, as: principal, isCounted: true, on: eventLoop)
             guard !isEnded else { return session.closed() }
             self.session = session
+            if isLeaving { session.beginLeaving() }
             guard let thread, let place else { return }
             var members: [(String, JSONValue)] = [
                 ("op", "subscribe"), ("req", .string(NamespaceStateMachine.connectTag)),
@@ -106,18 +110,13 @@ private final class HubEndpoint: SocketEndpoint, PingingTransport {
     private func refuse(_ error: ProtocolError) {
         guard !isEnded else { return }
         isEnded = true
-        // Whoever is told this does not come back by itself; who may be taken later is not told.
-        guard !error.isRetryable else { return connection.engine.end(error.message) }
+        // A client that is told this does not come back by itself: one that may be taken later is not told, unless that would take
+        // its other namespaces from it.
+        let comesBack = error.code == .stopping || error.isRetryable && !connection.hasOthers(than: namespace)
+        guard !comesBack else { return connection.engine.end(error.message) }
         connection.refused(
-            namespace,
-            [
-                "message": .string(error.message),
-                "data": .object(
-                    JSONObject(
-                        error.members.compactMap { member in
-                            member.1.map { (member.0, $0) }
-                        })),
-            ])
+            namespace, by: self,
+            ["message": .string(error.message), "data": .object(JSONObject(present: error.members))])
     }
 
     // MARK: The client
@@ -129,21 +128,17 @@ private final class HubEndpoint: SocketEndpoint, PingingTransport {
                 arguments, id: id, hasAttachments: !attachments.isEmpty, thread: thread)
             session.receive(ByteBuffer(bytes: message))
         } catch {
-            // Read by the session, which counts it among what is malformed and says what is wrong.
-            let members = JSONObject(error.members.compactMap { member in member.1.map { (member.0, $0) } })
-            session.didHear()
-            if let id {
-                connection.send(SocketPacket(.ack, namespace, id: id, [["ok": false, "error": .object(members)]]))
-            } else {
-                connection.send(SocketPacket(.event, namespace, ["error", .object(members)]))
-            }
+            session.reject(id.map { error.answering(RequestTag(.integer($0))) } ?? error)
         }
     }
 
     func heard() { session?.didHear() }
     func readComplete() { session?.readComplete() }
     func writabilityChanged() { session?.writabilityChanged() }
-    func serverStops() { session?.beginLeaving() }
+    func serverStops() {
+        isLeaving = true
+        session?.beginLeaving()
+    }
 
     func ended(_ end: EngineEnd) {
         guard !isEnded else { return }
@@ -162,9 +157,10 @@ private final class HubEndpoint: SocketEndpoint, PingingTransport {
 
     let framing = StreamFraming.socketIO
     var isWritable: Bool { !isEnded && connection.engine.isWritable }
-    var pendingByteCount: Int { connection.engine.pendingByteCount }
+    var pendingByteCount: Int { progress.pendingByteCount(taken: connection.engine.takenByteCount) }
 
     func write(_ messages: ByteBuffer) {
+        defer { progress.wrote(messages.readableBytes, upTo: connection.engine.writtenByteCount) }
         var frames = messages
         while !isEnded, let frame = SocketFrame(&frames) {
             if let cursor = frame.cursor {
@@ -211,7 +207,7 @@ private final class HubEndpoint: SocketEndpoint, PingingTransport {
             connection.send(SocketPacket(.event, namespace, [.string(name), value]))
             isEnded = true
             later {
-                self.connection.disconnect(self.namespace)
+                self.connection.disconnect(self.namespace, from: self)
                 self.session?.closed()
                 self.session = nil
             }
@@ -239,8 +235,8 @@ private final class HubEndpoint: SocketEndpoint, PingingTransport {
             case .none: break
             case .refuse(let code):
                 self.connection.refused(
-                    self.namespace, ["message": .string(code), "data": ["code": .string(code)]])
-            case .disconnect: self.connection.disconnect(self.namespace)
+                    self.namespace, by: self, ["message": .string(code), "data": ["code": .string(code)]])
+            case .disconnect: self.connection.disconnect(self.namespace, from: self)
             case .endConnection: self.connection.engine.end(reason)
             }
         }

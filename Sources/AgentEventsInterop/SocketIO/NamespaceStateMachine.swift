@@ -30,7 +30,7 @@ package struct NamespaceStateMachine: Sendable {
         ///   - isReset: whether the client is told that it begins again; otherwise the session tells it.
         case connect(pid: String?, start: Cursor?, isReset: Bool)
         case connectWithoutPid
-        /// The client is refused, for good.
+        /// The client is refused: for good, or for now.
         case refuse(ProtocolError)
         /// Another connection may fare better.
         case endConnection
@@ -72,8 +72,7 @@ package struct NamespaceStateMachine: Sendable {
             return .connect(pid: stays ? place.pid : nil, start: after, isReset: place.isLost)
         case "error":
             state = .ended
-            guard let error = ProtocolError(object) else { return .endConnection }
-            return error.isRetryable || error.code == .stopping ? .endConnection : .refuse(error)
+            return ProtocolError(object).map { .refuse($0) } ?? .endConnection
         default:
             return .none
         }

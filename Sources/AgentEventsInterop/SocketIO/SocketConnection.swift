@@ -16,7 +16,7 @@ protocol SocketEndpoint: AnyObject {
 
 /// Makes the endpoints of a connection.
 protocol SocketNamespaces {
-    /// Begins to connect the client to a namespace; ``SocketConnection/connected(_:pid:)`` or
+    /// Begins to connect the client to a namespace; ``SocketConnection/connected(_:sid:pid:)`` or
     /// ``SocketConnection/refused(_:_:)`` follows, not within the call.
     ///
     /// - Returns: `nil` when there is no such namespace.
@@ -39,11 +39,23 @@ final class SocketConnection: EngineApplication {
     private var pausedEndpoints: Set<String> = []
     private var connectTimer: Scheduled<Void>?
     private var isEnded = false
+    private var hasConnected = false
+    /// The bytes that came before the first namespace was connected to, from anybody.
+    private var earlyByteCount = 0
+    private var refusedCount = 0
     private static let maximumNamespaceCount = 64
+    private static let maximumEarlyByteCount = 64 * 1024
 
     init(_ engine: EngineSession, _ makeNamespaces: @escaping (SocketConnection) -> any SocketNamespaces) {
         self.engine = engine
         self.makeNamespaces = makeNamespaces
+        awaitNamespace()
+    }
+
+    /// Ends the connection when it has no namespace for too long.
+    private func awaitNamespace() {
+        guard endpoints.isEmpty, !isEnded else { return }
+        connectTimer?.cancel()
         connectTimer = engine.eventLoop.assumeIsolated().scheduleTask(
             in: .milliseconds(engine.settings.connectTimeoutMilliseconds)
         ) {
@@ -67,15 +79,30 @@ final class SocketConnection: EngineApplication {
     func connected(_ namespace: String, sid: String, pid: String? = nil) {
         guard !isEnded else { return }
         let members = [("sid", JSONValue.string(sid))] + (pid.map { [("pid", JSONValue.string($0))] } ?? [])
+        hasConnected = true
         send(SocketPacket(.connect, namespace, .object(JSONObject(members))))
         didConnect(namespace)
     }
 
-    func refused(_ namespace: String, _ error: JSONValue) {
-        guard !isEnded else { return }
-        send(SocketPacket(.connectError, namespace, error))
+    /// Whether the client is connected to another namespace, too, or about to be.
+    func hasOthers(than namespace: String) -> Bool { endpoints.keys.contains { $0 != namespace } }
+
+    /// - Parameter endpoint: the one that refuses; another may have its name by now.
+    func refused(_ namespace: String, by endpoint: any SocketEndpoint, _ error: JSONValue) {
+        guard !isEnded, endpoints[namespace] === endpoint else { return }
         endpoints[namespace] = nil
+        pausedEndpoints.remove(namespace)
+        tellRefusal(namespace, error)
         didConnect(namespace)
+        updateReading()
+        awaitNamespace()
+    }
+
+    /// Whoever is refused again and again, and asks on, is not waited for.
+    private func tellRefusal(_ namespace: String, _ error: JSONValue) {
+        refusedCount += 1
+        guard refusedCount <= Self.maximumNamespaceCount else { return violate() }
+        send(SocketPacket(.connectError, namespace, error))
         flush()
     }
 
@@ -93,13 +120,17 @@ final class SocketConnection: EngineApplication {
     }
 
     /// The client is disconnected from a namespace, for good.
-    func disconnect(_ namespace: String) {
-        guard !isEnded, endpoints.removeValue(forKey: namespace) != nil else { return }
+    ///
+    /// - Parameter endpoint: the one that is left; another may have its name by now.
+    func disconnect(_ namespace: String, from endpoint: any SocketEndpoint) {
+        guard !isEnded, endpoints[namespace] === endpoint else { return }
+        endpoints[namespace] = nil
         send(SocketPacket(.disconnect, namespace))
         pausedEndpoints.remove(namespace)
         didConnect(namespace)
         flush()
         updateReading()
+        awaitNamespace()
     }
 
     func setReading(_ isEnabled: Bool, of namespace: String) {
@@ -108,21 +139,25 @@ final class SocketConnection: EngineApplication {
     }
 
     private func updateReading() {
-        // Within a call of the engine, which looks at it after that.
+        // A call of the engine may be under way, which looks at it after that: at once to stop, later to go on.
         engine.eventLoop.assumeIsolated().execute {
             if !self.isEnded { self.engine.setReading(self.connecting == nil && self.pausedEndpoints.isEmpty) }
         }
-        if connecting != nil { engine.setReading(false) }
+        if connecting != nil || !pausedEndpoints.isEmpty { engine.setReading(false) }
     }
 
     // MARK: Engine.IO
 
-    func received(text: ByteBuffer) { receive { try $0.receive(text: text) } }
+    func received(text: ByteBuffer) { receive(text.readableBytes) { try $0.receive(text: text) } }
 
-    func received(binary: ByteBuffer) { receive { try $0.receive(binary: binary) } }
+    func received(binary: ByteBuffer) { receive(binary.readableBytes) { try $0.receive(binary: binary) } }
 
-    private func receive(_ read: (inout SocketPacketDecoder) throws -> SocketPacket?) {
+    private func receive(_ byteCount: Int, _ read: (inout SocketPacketDecoder) throws -> SocketPacket?) {
         guard !isEnded else { return }
+        if !hasConnected {
+            earlyByteCount += byteCount
+            guard earlyByteCount <= Self.maximumEarlyByteCount else { return violate() }
+        }
         do {
             guard let packet = try read(&decoder) else { return }
             guard connecting == nil, held.isEmpty else { return held.append(packet) }
@@ -148,6 +183,7 @@ final class SocketConnection: EngineApplication {
             pausedEndpoints.remove(packet.namespace)
             endpoint.ended(.clientLeft)
             updateReading()
+            awaitNamespace()
         case .event, .binaryEvent:
             guard let endpoint = endpoints[packet.namespace] else { return violate() }
             endpoint.received(packet.payload?.arrayValue ?? [], id: packet.id, attachments: packet.attachments)
@@ -161,14 +197,12 @@ final class SocketConnection: EngineApplication {
         guard endpoints[packet.namespace] == nil else { return violate() }
         guard endpoints.count < Self.maximumNamespaceCount else {
             let message = "a connection has at most \(Self.maximumNamespaceCount) namespaces"
-            send(SocketPacket(.connectError, packet.namespace, ["message": .string(message)]))
-            return flush()
+            return tellRefusal(packet.namespace, ["message": .string(message)])
         }
         connecting = packet.namespace
         guard let endpoint = namespaces.connect(packet.namespace, packet.payload?.objectValue ?? [:], on: self) else {
             connecting = nil
-            send(SocketPacket(.connectError, packet.namespace, ["message": "Invalid namespace"]))
-            return flush()
+            return tellRefusal(packet.namespace, ["message": "Invalid namespace"])
         }
         endpoints[packet.namespace] = endpoint
         updateReading()

@@ -41,6 +41,12 @@ package final class ConnectionTicket: Sendable {
         self.onAuthenticated = onAuthenticated
     }
 
+    /// The same for the client that it has now, whatever proxies tell of it later: for what outlives the request.
+    package func copy() -> ConnectionTicket {
+        let client = client.withLock { $0 }
+        return ConnectionTicket(client.key, of: client.address, usage: usage, onAuthenticated: onAuthenticated)
+    }
+
     /// A connection that nobody counts.
     convenience init(_ channel: any Channel, usage: ServiceLimits) {
         self.init(usage.limited(AddressKey(channel.peerAddress)), of: channel.clientAddress, usage: usage)
