@@ -61,6 +61,14 @@ struct EngineStateMachineTests {
         #expect(isTriedAgain)
     }
 
+    @Test func aSecondProbeEndsTheUpgrade() {
+        var machine = EngineStateMachine(isWebSocket: false)
+        _ = machine.webSocketCame()
+        #expect(machine.probed(.ping("probe")) == .answer)
+        #expect(machine.probed(.ping("probe")) == .drop)
+        #expect(!machine.isUpgrading)
+    }
+
     @Test func aSecondWebSocketIsRefused() {
         var machine = EngineStateMachine(isWebSocket: true)
         let isTried = machine.webSocketCame()
@@ -107,5 +115,12 @@ struct EnginePacketTests {
     @Test(arguments: ["", "abc", "4a\u{1e}", "bAQI", "b====", "bA===", "9"])
     func whatIsNoPayloadIsRefused(text: String) {
         #expect(EnginePacket.decode(payload: ByteBuffer(string: text)) == nil)
+    }
+
+    @Test func aPayloadHasALargestNumberOfPackets() {
+        let many = Array(repeating: "4", count: EnginePacket.maximumCountInPayload)
+        let payload = ByteBuffer(string: many.joined(separator: "\u{1E}"))
+        #expect(EnginePacket.decode(payload: payload)?.count == many.count)
+        #expect(EnginePacket.decode(payload: ByteBuffer(string: "4\u{1E}" + String(buffer: payload))) == nil)
     }
 }
