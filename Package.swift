@@ -348,8 +348,8 @@ let package = Package(
             name: "CommandLineTests",
             dependencies: [
                 "AgentEvents", "AgentEventsChecks", "AgentEventsClient", "AgentEventsHub", "AgentEventsPrometheus",
-                "AgentEventsProtocol", "AgentEventsServer", "AgentEventsTesting", "AgentEventsTestSupport",
-                "AgentEventsTracing", "agent-events",
+                "AgentEventsInterop", "AgentEventsProtocol", "AgentEventsServer", "AgentEventsTesting",
+                "AgentEventsTestSupport", "AgentEventsTracing", "agent-events",
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
             ],
             swiftSettings: settings

@@ -18,6 +18,8 @@ struct ConfigCommandTests {
                 ("in-memory: true\nhost: 0.0.0.0", "127.0.0.1"),
                 ("in-memory: true\ninternal-listen: 0.0.0.0:1", "127.0.0.1"),
                 ("internal-listen: 8081", "a host and a port"),
+                ("interop: [ag-ui, none]", "none stands alone"),
+                ("interop: [socketio]", "socket.io, ag-ui, ai-sdk, none"),
             ] {
                 try folder.write("settings.yaml", text)
                 for command in [["config", "check"], ["serve"]] {
