@@ -164,6 +164,10 @@ def check_runs(service):
     expect("another text with the same runId", conflict.end["code"], "key.conflict")
     refused = service.request("POST", "/agui/nobody", json.dumps(asked("t", "r", "words")))
     expect("an agent that is not there", (refused.status, refused.code), (404, "agent.unknown"))
+    # A client posts all that it has.
+    old = [{"id": f"old_{number}", "role": "user", "content": "words " * 40000} for number in range(20)]
+    body = asked("t_1.0", "long", None, messages=[*old, {"id": "u", "role": "user", "content": "ordinary words"}])
+    expect("the outcome with a long thread", follow(service, body).outcome, "success")
     refused = service.request("POST", "/agui/guide", "{}")
     expect("an input without a thread", (refused.status, refused.code), (400, "request.invalid"))
 
@@ -171,8 +175,14 @@ def check_runs(service):
 def check_questions(service):
     for version in ("1.0", None):
         thread = f"q_{version}"
+        before = follow(service, asked(thread, "before", "ordinary words", version))
         client = follow(service, asked(thread, "ask", "secret words", version))
         expect("the outcome", client.outcome, "interrupt")
+        # The snapshots before the question replace all that the client has.
+        expect("the first messages after a question", list(client.messages)[: len(before.messages) + 1],
+               ["u_before", *before.messages])
+        if "u_ask" not in client.messages or len(client.messages) <= len(before.messages) + 2:
+            raise Fault(f"messages are missing after a question: {list(client.messages)}")
         name = client.end["outcome"]["interrupts"][0]["id"]
         other = follow(service, asked(thread, "other", "something else", version))
         expect("another message meanwhile", other.end["code"], "thread.busy")
@@ -223,7 +233,13 @@ def check_under_way(service):
     for version, outcome in (("1.0", "cancelled"), (None, None)):
         thread = f"w_{version}"
         stream, first, frames = begun(service, asked(thread, "run", "ordinary words", version))
-        second_stream, second, second_frames = begun(service, asked(thread, "run", "ordinary words", version))
+        # It has lost its stream: what came of the answer is the last of its messages.
+        body = asked(thread, "run", "ordinary words", version)
+        body["messages"] += [{"id": name, **message} for name, message in first.answers().items() if "content" in message]
+        expect("the last message", body["messages"][-1]["role"], "assistant")
+        refused = follow(service, {**body, "runId": "new"})
+        expect("a new run without a message", refused.end["code"], "request.invalid")
+        second_stream, second, second_frames = begun(service, body)
         expect("a tab that comes later begins with", second.names[:2], ["RUN_STARTED", "MESSAGES_SNAPSHOT"])
         answer = service.request("POST", f"/copilotkit/agent/guide/stop/{thread}", "{}")
         expect("the stop", answer.json(), {"stopped": True})
@@ -262,8 +278,18 @@ def check_goodbye(binary, data, folder):
         expect("the end when the service stops", client.end["code"], "server.stopping")
 
 
-def serve(binary, data, folder, pace):
-    return Service(binary, data, "--demo", "--demo-folder", str(folder), "--demo-pace", pace)
+def check_limit(service):
+    """Answers count as commands, like those of the service's own protocol: of two in two threads the second is one too many."""
+    for thread, wanted in (("l_1", 200), ("l_2", 429)):
+        name = follow(service, asked(thread, "ask", "secret words")).end["outcome"]["interrupts"][0]["id"]
+        resume = [{"interruptId": name, "status": "resolved"}]
+        body = json.dumps(asked(thread, "answer", None, resume=resume))
+        expect(f"the answer in {thread}", service.request("POST", "/agui/guide", body).status, wanted)
+    expect("the answers beyond the limit", len(logged(service, "l_2", "approval_resolved")), 0)
+
+
+def serve(binary, data, folder, pace, *more):
+    return Service(binary, data, "--demo", "--demo-folder", str(folder), "--demo-pace", pace, *more)
 
 
 def run(binary):
@@ -275,6 +301,8 @@ def run(binary):
             thread, resume, answered = check_questions(service)
             check_copilot(service)
             service.kill()
+        with serve(binary, None, folder, "0", "--rate", "commands=1/1d") as service:
+            check_limit(service)
         with serve(binary, data, folder, "4") as service:
             # The same runId means the same run, and the same answers the same part of it, after a restart too.
             again = follow(service, asked(thread, "a", None, None, resume=resume))

@@ -155,14 +155,14 @@ def post(service, posted, message=None, query=""):
     return message
 
 
-def resume(service, chat):
+def resume(service, chat, version=6):
     """The message of a stream that is resumed, and None when there is nothing to resume."""
-    stream = Stream(service, "GET", f"/ai-sdk/guide/{chat}/stream")
+    stream = Stream(service, "GET", f"/ai-sdk/guide/{chat}/stream" + ("?version=5" if version == 5 else ""))
     try:
         if stream.status == 204:
             return None
         expect("the status of what is resumed", stream.status, 200)
-        message = Message()
+        message = Message(version)
         for chunk in stream.frames():
             message.take(chunk)
         expect("the body of what is resumed", stream.ending, WHOLE)
@@ -177,11 +177,16 @@ def loaded(service, chat):
 
 def check_loaded(service, chat, wanted):
     """What a page that is loaded again has is what the client had."""
-    got = Message()
-    got.parts = [{key: part.get(key) for key in wanted_part} for part, wanted_part in
-                 zip([part for part in loaded(service, chat)[-1]["parts"] if part["type"] != "step-start"],
-                     wanted.content())]
-    expect("what a page that is loaded again has", got.content(), wanted.content())
+    compare(loaded(service, chat)[-1]["parts"], wanted)
+
+
+def compare(parts, wanted):
+    """A page has more members in a part than a client that followed the stream, and not fewer parts."""
+    got, wanted = Message(), wanted.content()
+    parts = [part for part in parts if part["type"] != "step-start"]
+    expect("the number of parts of a page that is loaded again", len(parts), len(wanted))
+    got.parts = [{key: part.get(key) for key in wanted_part} for part, wanted_part in zip(parts, wanted)]
+    expect("what a page that is loaded again has", got.content(), wanted)
 
 
 def check_chats(service):
@@ -202,12 +207,18 @@ def check_chats(service):
     expect("the messages of the page", [message["id"] for message in loaded(service, "c")], ["u_1", first.id, "u_2", again.id])
     old = post(service, body("five", user("u", "secret words")), query="?version=5")
     expect("the status in version 5", old.status, "waiting")
-    for chat in ("c", "nowhere", "five"):
+    expect("the status of what is resumed in version 5", resume(service, "five", 5).content(), old.content())
+    for chat in ("c", "nowhere"):
         expect(f"resuming {chat}", resume(service, chat), None)
-    refused = service.request("POST", "/ai-sdk/guide", "{}")
-    expect("a body without a chat", refused.status, 400)
-    if refused.body.startswith(b"{"):
-        raise Fault("a page would show a refusal as JSON")
+    named = body("c", user("u_2", "ordinary words"), trigger="regenerate-message", messageId="not there")
+    for path, posted, status in (("guide", {}, 400), ("nobody", named, 404), ("guide", named, 404)):
+        refused = service.request("POST", f"/ai-sdk/{path}", json.dumps(posted))
+        expect(f"the status of {posted} for {path}", refused.status, status)
+        if refused.body.startswith(b"{"):
+            raise Fault(f"a page would show a refusal as JSON: {refused.body!r}")
+    # A client posts all that it has.
+    long = [user(f"old_{number}", "words " * 40000) for number in range(20)]
+    expect("the status with a long chat", post(service, body("c", *long, user("u_3", "ordinary words"))).status, "completed")
 
 
 def check_questions(service):
@@ -215,7 +226,12 @@ def check_questions(service):
         chat = f"q_{approved}"
         message = post(service, body(chat, user("u", "secret words")))
         expect("the status", message.status, "waiting")
-        expect("resuming what waits", resume(service, chat), None)
+        reloaded = resume(service, chat)
+        expect("resuming what waits", (reloaded.id, reloaded.status), (message.id, "waiting"))
+        expect("what was asked, after a reload", reloaded.parts, message.parts)
+        # Others write meanwhile; the request that asked is sent again, since its answer was lost.
+        post(service, body(chat, user("between", "ordinary words")))
+        expect("the status of the same message again", post(service, body(chat, user("u", "secret words"))).status, "waiting")
         forged = service.request(
             "POST", "/ai-sdk/guide", json.dumps(body(chat, message.answered(True, forged="forged")))
         )
@@ -226,12 +242,22 @@ def check_questions(service):
         post(service, answer, message)
         post(service, answer, other_tab)
         expect("what another tab gets that answers the same", other_tab.content(), message.content())
+        expect("resuming what was answered", resume(service, chat), None)
         whole = post(service, body(chat, user("u", "secret words")))
         expect("the whole message again", (whole.status, whole.content()), ("completed", message.content()))
         expect("the call that asked", call["state"], state)
         expect("the status after the answer", message.status, "completed")
         expect("the answers in the log", len(logged(service, chat, "approval_resolved")), 1)
-        check_loaded(service, chat, message)
+        compare(next(entry["parts"] for entry in loaded(service, chat) if entry["id"] == message.id), message)
+
+
+def check_limit(service):
+    """Answers count as commands, like those of the service's own protocol: of two in two chats the second is one too many."""
+    first, second = (post(service, body(chat, user("u", "secret words"))) for chat in ("l_1", "l_2"))
+    expect("the answer within the limit", post(service, body("l_1", first.answered(True)), first).status, "completed")
+    refused = service.request("POST", "/ai-sdk/guide", json.dumps(body("l_2", second.answered(True))))
+    expect("the answer beyond the limit", refused.status, 429)
+    expect("the answers in the log", len(logged(service, "l_2", "approval_resolved")), 0)
 
 
 def begun(service, posted, until="text-delta"):
@@ -251,14 +277,22 @@ def check_under_way(service):
     other_stream, other, other_frames = Stream(service, "GET", "/ai-sdk/guide/w/stream"), Message(), None
     other_frames = other_stream.frames()
     other.take(next(other_frames))
+    # Its answer was lost, and the client asks once more for another answer: it is the one under way.
+    wish = body("w", user("u", "ordinary words"), trigger="regenerate-message")
+    wish_stream, wished = Stream(service, "POST", "/ai-sdk/guide", wish), Message()
+    wish_frames = wish_stream.frames()
+    wished.take(next(wish_frames))
+    expect("the run of a wish while one is under way", wished.id, message.id)
+    expect("the runs in the log", len(logged(service, "w", "agent_started")), 1)
     expect("the stop", stop(), {"success": True})
-    for one, rest in ((message, frames), (other, other_frames)):
+    for one, rest in ((message, frames), (other, other_frames), (wished, wish_frames)):
         for chunk in rest:
             one.take(chunk)
         expect("the status of what was stopped", one.status, "cancelled")
     expect("what a resumed stream has", other.content(), message.content())
     stream.close()
     other_stream.close()
+    wish_stream.close()
 
 
 def run(binary):
@@ -268,6 +302,8 @@ def run(binary):
         with serve(binary, data, folder, "0") as service:
             check_chats(service)
             check_questions(service)
+        with serve(binary, None, folder, "0", "--rate", "commands=1/1d") as service:
+            check_limit(service)
         with serve(binary, data, folder, "4") as service:
             check_under_way(service)
             stream, message, frames = begun(service, body("d", user("u", "ordinary words")))
@@ -334,6 +370,7 @@ def self_test():
             ("a member", "unknown members", lambda: take({"type": "finish", "finishReason": "stop"})),
             ("open at the end of a step", "is open", lambda: take(text, {"type": "finish-step"})),
             ("too late", "after the end", lambda: take(end, text)),
+            ("a part too few", "number of parts", lambda: compare([], take(text))),
         ],
     )
 

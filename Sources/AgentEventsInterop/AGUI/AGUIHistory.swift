@@ -18,94 +18,94 @@ struct AGUIHistory: Hashable, Sendable {
         let subagent: RunID?
         var content: Content
 
-        var byteCount: Int {
-            switch content {
-            case .text(_, let text): text.utf8.count
-            case .call(_, let arguments): arguments.utf8.count
-            case .result(_, let text, error: let error): text.utf8.count + (error?.utf8.count ?? 0)
-            }
-        }
+        /// As a snapshot has it.
+        var byteCount: Int
     }
 
-    /// The most bytes of the texts in a snapshot, of which the newest are kept: clients take no frame over 10 MB.
+    /// The most bytes of a snapshot, of which the newest messages are kept: clients take no frame over 10 MB.
     static let maximumByteCount = 4 * 1024 * 1024
 
     private var list: [Message] = []
     private var byteCount = 0
-    /// The places of messages that still grow.
+    /// The number of messages that came before those in the list and were dropped.
+    private var droppedCount = 0
+    /// Messages that still grow, by their number.
     private var growing: [String: Int] = [:]
     private let maximumByteCount: Int
 
     init(maximumByteCount: Int = Self.maximumByteCount) { self.maximumByteCount = maximumByteCount }
 
     mutating func addUserMessage(_ id: String, _ text: String) {
-        append(Message(id: id, run: nil, subagent: nil, content: .text(.user, text)))
+        append(id, nil, nil, .text(.user, text))
     }
 
     mutating func append(_ text: String, to id: String, of run: RunID, subagent: RunID?) {
-        if let place = growing[id] {
-            guard case .text(let role, var whole) = list[place].content else { return }
-            list[place].content = .text(role, "")
-            whole += text
-            list[place].content = .text(role, whole)
-            byteCount += text.utf8.count
-            trim()
-        } else {
-            growing[id] = list.count
-            append(Message(id: id, run: run, subagent: subagent, content: .text(.assistant, text)))
+        guard let number = growing[id] else {
+            growing[id] = droppedCount + list.count
+            return append(id, run, subagent, .text(.assistant, text))
         }
+        let place = number - droppedCount
+        guard case .text(let role, var whole) = list[place].content else { return }
+        // The text has one owner while it grows: it is not copied.
+        list[place].content = .text(role, "")
+        whole += text
+        list[place].content = .text(role, whole)
+        grow(place, by: EncodedSize.text(text))
     }
 
     mutating func complete(_ id: String, _ role: MessageRole, _ text: String, of run: RunID, subagent: RunID?) {
-        guard let place = growing.removeValue(forKey: id) else {
-            return append(Message(id: id, run: run, subagent: subagent, content: .text(role, text)))
+        guard let number = growing.removeValue(forKey: id) else {
+            return append(id, run, subagent, .text(role, text))
         }
-        byteCount += text.utf8.count - list[place].byteCount
+        let place = number - droppedCount
         list[place].content = .text(role, text)
-        trim()
+        grow(place, by: EncodedSize.message(id: id) + EncodedSize.text(text) - list[place].byteCount)
     }
 
     mutating func addCall(_ id: String, _ tool: ToolName, arguments: String, of run: RunID, subagent: RunID?) {
-        append(Message(id: id, run: run, subagent: subagent, content: .call(tool, arguments: arguments)))
+        append(id, run, subagent, .call(tool, arguments: arguments))
     }
 
     mutating func addResult(ofCall call: String, _ text: String, error: String?, of run: RunID, subagent: RunID?) {
-        append(
-            Message(
-                id: StreamNames.result(ofCall: call), run: run, subagent: subagent,
-                content: .result(call: call, text, error: error)))
+        append(StreamNames.result(ofCall: call), run, subagent, .result(call: call, text, error: error))
     }
 
     /// Leaves a run out, with everything in it.
     mutating func discard(_ run: RunID) {
         list.removeAll { $0.run == run }
-        recount()
-    }
-
-    private mutating func append(_ message: Message) {
-        list.append(message)
-        byteCount += message.byteCount
-        trim()
-    }
-
-    private mutating func trim() {
-        guard byteCount > maximumByteCount, list.count > 1 else { return }
-        var dropped = 0
-        var rest = byteCount
-        while rest > maximumByteCount, dropped < list.count - 1 {
-            rest -= list[dropped].byteCount
-            dropped += 1
-        }
-        list.removeFirst(dropped)
-        recount()
-    }
-
-    /// Messages have gone: those that stay have other places.
-    private mutating func recount() {
         byteCount = list.reduce(0) { $0 + $1.byteCount }
+        // Those that stay have other places.
         var places: [String: Int] = [:]
-        for (place, message) in list.enumerated() where growing[message.id] != nil { places[message.id] = place }
+        for (place, message) in list.enumerated() where growing[message.id] != nil {
+            places[message.id] = droppedCount + place
+        }
         growing = places
+    }
+
+    private mutating func append(_ id: String, _ run: RunID?, _ subagent: RunID?, _ content: Content) {
+        let textByteCount =
+            switch content {
+            case .text(_, let text): EncodedSize.text(text)
+            case .call(let tool, let arguments): EncodedSize.text(tool.rawValue) + EncodedSize.text(arguments)
+            case .result(_, let text, let error): EncodedSize.text(text) + EncodedSize.text(error ?? "")
+            }
+        list.append(Message(id: id, run: run, subagent: subagent, content: content, byteCount: 0))
+        grow(list.count - 1, by: EncodedSize.message(id: id) + textByteCount)
+    }
+
+    /// With too much, half of it goes at once: so that a thread that stays full does not move its messages with each event.
+    private mutating func grow(_ place: Int, by count: Int) {
+        list[place].byteCount += count
+        byteCount += count
+        guard byteCount > maximumByteCount, list.count > 1 else { return }
+        var count = 0
+        while byteCount > maximumByteCount / 2, count < list.count - 1 {
+            byteCount -= list[count].byteCount
+            growing[list[count].id] = nil
+            count += 1
+        }
+        list.removeFirst(count)
+        droppedCount += count
     }
 
     // MARK: On the wire

@@ -11,7 +11,7 @@ struct AGUIInput: Hashable, Sendable {
         let data: JSONValue?
     }
 
-    /// The last message, when it is a user's.
+    /// A message of a user.
     struct Message: Hashable, Sendable {
         /// As the client names it; `nil` when it does not.
         let id: String?
@@ -22,7 +22,10 @@ struct AGUIInput: Hashable, Sendable {
     let threadName: String
     let runName: String
     let dialect: AGUIDialect
+    /// The last one of a user.
     let message: Message?
+    /// False for a client that has a part of the answer already: it lost its stream, and asks for the run again.
+    let isMessageLast: Bool
     /// `nil` when there is no member `resume`.
     let answers: [Answer]?
 
@@ -38,7 +41,9 @@ struct AGUIInput: Hashable, Sendable {
         runName = try Self.text("runId", in: json)
         dialect = AGUIDialect(protocolVersion: json["protocolVersion"]?.stringValue)
         guard let messages = json["messages"]?.arrayValue else { throw Self.missing("messages", "a list of messages") }
-        message = Self.message(messages.last)
+        let last = messages.last { $0["role"]?.stringValue == "user" }
+        message = Self.message(last)
+        isMessageLast = messages.last?["role"]?.stringValue == "user"
         switch json["resume"] {
         case nil, .null?: answers = nil
         case let resume?:
@@ -58,9 +63,9 @@ struct AGUIInput: Hashable, Sendable {
         return text
     }
 
-    /// - Returns: `nil` for a message that is no user's: there is nothing new to answer.
+    /// - Returns: `nil` for one without a text.
     private static func message(_ json: JSONValue?) -> Message? {
-        guard let json, json["role"]?.stringValue == "user" else { return nil }
+        guard let json else { return nil }
         let text: String
         switch json["content"] {
         case .string(let whole)?: text = whole

@@ -56,12 +56,14 @@ struct AGUIResumption: Hashable, Sendable {
                     ProtocolError(.approvalUnknown, "nothing with the interruptId \(answer.interrupt) was asked here"))
             }
         }
-        // An answer that came before may meet what was asked after it.
-        if let missing = open.keys.sorted().first, !given.isEmpty {
+        // Another run may ask at the same time, of another client. An answer that came before may meet what was asked after it.
+        let roots = Set(given.map { state.root(of: $0.question.run) })
+        let missing = open.filter { roots.contains(state.root(of: $0.value.runID)) }.keys.sorted().first
+        if let missing {
             return .refuse(
                 ProtocolError(
                     .approvalUnknown,
-                    "resume answers all that is open, and \(missing) is missing; nothing was answered"))
+                    "resume answers all that is open in a run, and \(missing) is missing; nothing was answered"))
         }
         guard let run else { return .refuse(ProtocolError(.requestInvalid, "resume has an answer at least")) }
         return .give(given, run: run, known: known)

@@ -17,7 +17,7 @@ struct AGUIRuns: Sendable {
     /// - Throws: ``ProtocolError`` for what has an answer of HTTP; other refusals are streams with `RUN_ERROR`.
     func run(_ request: Request, agent: AgentName) async throws -> Response {
         let principal = try await interface.principal(of: request)
-        let input = try AGUIInput(try await interface.body(of: request))
+        let input = try AGUIInput(try await PostedBody.bytes(of: request, interface))
         let thread = try input.thread
         let place = Place(input: input, thread: thread, principal: principal)
         do throws(ProtocolError) {
@@ -61,16 +61,10 @@ struct AGUIRuns: Sendable {
     // MARK: Beginning
 
     private func begin(_ place: Place, _ agent: AgentName) async throws(ProtocolError) -> Response {
-        guard let message = place.input.message else {
-            throw ProtocolError(
-                .requestInvalid, "the last one of the messages is a user's, with a text", path: "$.messages")
-        }
+        guard let message = place.input.message else { throw Self.hasNoMessage }
         let key = try place.input.key
-        if let state = try await state(of: place), let refusal = AGUIResumption.refusal(whileOpen: state),
-            try await !hub.intake.knows(key, in: place.thread, from: place.principal)
-        {
-            throw refusal
-        }
+        let refusal = try await place.input.isMessageLast ? self.refusal(whileOpenIn: place) : Self.hasNoMessage
+        if let refusal, try await !hub.intake.knows(key, in: place.thread, from: place.principal) { throw refusal }
         let answer = try await hub.intake.submit(
             MessageRequest(text: message.text, agent: agent, data: place.input.messageData), key: key,
             in: place.thread, from: place.principal)
@@ -79,8 +73,15 @@ struct AGUIRuns: Sendable {
         }
         let isNew = !answer.isRepeated && answer.status != .given
         guard isNew else { return try await join(place, run, after: cursor.sequence) }
-        return stream(place).response(
-            place.machine(run, after: cursor.sequence, isJoin: false), after: cursor)
+        return try await follow(place, run, after: cursor.sequence, isJoin: false, upTo: cursor.sequence)
+    }
+
+    private static var hasNoMessage: ProtocolError {
+        ProtocolError(.requestInvalid, "the last one of the messages is a user's, with a text", path: "$.messages")
+    }
+
+    private func refusal(whileOpenIn place: Place) async throws(ProtocolError) -> ProtocolError? {
+        try await state(of: place).flatMap { AGUIResumption.refusal(whileOpen: $0) }
     }
 
     /// - Returns: `nil` for a thread that is not there.
@@ -101,9 +102,21 @@ struct AGUIRuns: Sendable {
         _ root: RunID?,
         after start: UInt64
     ) async throws(ProtocolError) -> Response {
+        try await follow(place, root, after: start, isJoin: true, upTo: .max)
+    }
+
+    /// Notes what the thread has, since snapshots tell all of it, and follows what comes next.
+    private func follow(
+        _ place: Place,
+        _ root: RunID?,
+        after start: UInt64,
+        isJoin: Bool,
+        upTo end: UInt64
+    ) async throws(ProtocolError) -> Response {
         do {
             let (machine, cursor) = try await ThreadPart.noting(
-                place.thread, in: place.machine(root, after: start, isJoin: true), of: hub, for: place.principal)
+                place.thread, in: place.machine(root, after: start, isJoin: isJoin), of: hub, for: place.principal,
+                upTo: end)
             return stream(place).response(machine, after: cursor)
         } catch let error as ProtocolError {
             throw error
@@ -123,6 +136,10 @@ struct AGUIRuns: Sendable {
             throw error
         case .give(let given, let run, let known):
             var start = known?.sequence ?? 0
+            // All of them are within the limit, or none is given.
+            for _ in given {
+                if let refusal = hub.usage.command(of: place.principal, in: place.thread) { throw refusal }
+            }
             for one in given {
                 let body = CommandBody(
                     .answer(
@@ -142,7 +159,7 @@ struct AGUIRuns: Sendable {
     /// Shows a thread, and follows the run that is under way in it.
     func connect(_ request: Request) async throws -> Response {
         let principal = try await interface.principal(of: request)
-        let input = try AGUIInput(try await interface.body(of: request))
+        let input = try AGUIInput(try await PostedBody.bytes(of: request, interface))
         let place = Place(input: input, thread: try input.thread, principal: principal)
         guard let state = try await state(of: place) else { return stream(place).whole([]) }
         return try await join(place, state.workingRun, after: state.cursor?.sequence ?? 0)

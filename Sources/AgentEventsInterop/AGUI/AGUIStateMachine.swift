@@ -16,7 +16,8 @@ struct AGUIStateMachine: StreamTranslation {
     /// True if the client receives the messages of the thread first, because it may not have all of them.
     private let isJoin: Bool
     private var history = AGUIHistory()
-    private var state: JSONObject = [:]
+    /// The shared state of the thread: of its events only those that change it are applied, with the bounds of the fold.
+    private var shared = ThreadState()
     private var runs = StreamedRuns()
     private var lastCursor: Cursor?
     private var hasBegun = false
@@ -49,6 +50,7 @@ struct AGUIStateMachine: StreamTranslation {
         hasBegun = true
         guard isJoin else { return stamped([events.runStarted()], nil) }
         var frames = [events.runStarted(), events.messages(history.messages(events.dialect))]
+        let state = state
         if !state.isEmpty { frames.append(events.state(state)) }
         if let final {
             frames += final
@@ -104,6 +106,8 @@ struct AGUIStateMachine: StreamTranslation {
         guard let run = event.runID else { return translate(ofThread: event) }
         if case .agentStarted(let started) = event.payload { begin(run, event.agent, started) }
         if case .agentQueued = event.payload { begin(run, event.agent, AgentStarted()) }
+        // Its first event is not kept any longer, or is hidden.
+        if run == root, final == nil, runs[run] == nil { begin(run, event.agent, AgentStarted()) }
         let isOwn = final == nil && root.map { runs.tree(of: $0).contains(run) } ?? false
         var frames = closeThought(of: run, unless: event.payload)
         frames += translate(event.payload, of: run, at: event.time)
@@ -125,12 +129,9 @@ struct AGUIStateMachine: StreamTranslation {
             history.addUserMessage(id, message.text)
             return [events.textStarted(id, .user, nil)] + events.text(id, message.text, nil)
                 + [events.textEnded(id, nil)]
-        case .stateUpdated(let update):
-            switch update.change {
-            case .value(let value): state[update.key] = value
-            case .removed: state[update.key] = nil
-            }
-            return [events.state(state)]
+        case .stateUpdated:
+            shared.apply(event)
+            return hasBegun ? [events.state(state)] : []
         case .custom(let custom):
             return [events.custom(custom.name, custom.value, nil)]
         case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta, .messageCompleted,
@@ -206,6 +207,12 @@ struct AGUIStateMachine: StreamTranslation {
         }
     }
 
+    private var state: JSONObject {
+        var state: JSONObject = [:]
+        for entry in shared.entries { state[entry.key] = entry.value }
+        return state
+    }
+
     // MARK: Parts of a run
 
     private mutating func think(_ thinking: AgentThinking, _ run: RunID, _ subagent: RunID?) -> [StreamFrame] {
@@ -224,6 +231,11 @@ struct AGUIStateMachine: StreamTranslation {
         if case .agentThinking(let thinking) = payload, StreamNames.thought(thinking.thoughtID, of: run) == thought {
             return []
         }
+        return closeThought(of: run)
+    }
+
+    private mutating func closeThought(of run: RunID) -> [StreamFrame] {
+        guard let thought = runs[run]?.thought else { return [] }
         _ = runs.change(run) { $0.thought = nil }
         return events.thoughtEnded(thought, subagent(run))
     }
@@ -288,8 +300,9 @@ struct AGUIStateMachine: StreamTranslation {
     private mutating func interrupt(_ root: RunID) -> [StreamFrame] {
         let tree = runs.tree(of: root)
         var frames: [StreamFrame] = []
-        for run in tree.reversed() where run != root {
-            guard let open = runs[run] else { continue }
+        for run in tree.reversed() {
+            frames += closeThought(of: run)
+            guard run != root, let open = runs[run] else { continue }
             frames.append(
                 events.childSuspended(
                     run, open.agent,

@@ -48,10 +48,11 @@ struct AISDKChats: Sendable {
     // MARK: Posting
 
     /// `POST {api}`: a message, an answer, or the wish for another answer.
-    func post(_ request: Request, agent: AgentName) async throws -> Response {
+    func post(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
         try await spoken {
+            let agent = try AgentPath.agent(context, interface)
             let principal = try await interface.principal(of: request)
-            let input = try AISDKInput(try await interface.body(of: request))
+            let input = try AISDKInput(try await PostedBody.bytes(of: request, interface))
             let place = Place(thread: input.thread, principal: principal, dialect: Self.dialect(request))
             switch input.kind {
             case .message(let id, let text): return try await send(id, text, agent, place)
@@ -71,15 +72,18 @@ struct AISDKChats: Sendable {
 
     private func regenerate(_ message: String?, _ agent: AgentName, _ place: Place) async throws -> Response {
         let state = try await hub.state(of: place.thread, for: place.principal)
-        let named = message.flatMap { name in state.runs.first { $0.runID.rawValue == name } }
-        guard let run = named ?? state.runs.last(where: { $0.parentRunID == nil }) else {
-            throw ProtocolError(.runUnknown, "there is no answer here that could be given again")
+        switch AISDKRegeneration.decide(message, in: state) {
+        case .replay(let run):
+            return try await replay(run, place)
+        case .redo(let run):
+            let answer = try await hub.intake.start(
+                StartRequest(agent: agent, retryOf: run),
+                key: try AISDKInput.identifier("ai-sdk/regenerate/\(run)", "messageId"), in: place.thread,
+                from: place.principal)
+            return try await follow(answer, place)
+        case .refuse(let error):
+            throw error
         }
-        let answer = try await hub.intake.start(
-            StartRequest(agent: agent, retryOf: run.runID),
-            key: try AISDKInput.identifier("ai-sdk/regenerate/\(run.runID)", "messageId"), in: place.thread,
-            from: place.principal)
-        return try await follow(answer, place)
     }
 
     /// One that came again gets all of its message; one that a run under way is given, what comes from then on.
@@ -90,9 +94,9 @@ struct AISDKChats: Sendable {
         switch answer.status {
         case .given?:
             let name = "\(run)/\(first)"
-            let machine = AISDKStateMachine(place.dialect, root: run, message: name, waitsFrom: first.sequence + 1)
+            let machine = AISDKStateMachine(place.dialect, root: run, message: name, waitsFrom: first.sequence)
             let (noted, cursor) = try await ThreadPart.noting(
-                place.thread, in: machine, of: hub, for: place.principal)
+                place.thread, in: machine, of: hub, for: place.principal, upTo: first.sequence)
             return stream(place).response(noted, after: cursor)
         case .started?, .queued?, nil:
             guard answer.isRepeated else {
@@ -120,17 +124,13 @@ struct AISDKChats: Sendable {
         let state = try await hub.state(of: place.thread, for: place.principal)
         var start: UInt64 = 0
         var root: RunID?
+        var given: [(ThreadState.Approval, AISDKInput.Answer)] = []
         for answer in answers {
             let isAsked = { (run: RunID, approval: ApprovalID) in
                 StreamNames.interrupt(approval, of: run) == answer.approval
             }
             if let approval = state.approvals.first(where: { isAsked($0.runID, $0.approvalID) }) {
-                let body = CommandBody(
-                    .answer(AnswerCommand(approval.approvalID, isApproved: answer.isApproved)), run: approval.runID)
-                let key: IdempotencyKey = try AISDKInput.identifier("ai-sdk/answer/\(answer.approval)", "messages")
-                let accepted = try await hub.commands.submit(
-                    CommandRequest(thread: place.thread, key: key, body), as: place.principal)
-                start = max(start, accepted.cursors.last?.sequence ?? 0)
+                given.append((approval, answer))
                 root = state.root(of: approval.runID)
             } else if let approval = state.resolvedApprovals.last(where: { isAsked($0.runID, $0.approvalID) }) {
                 start = max(start, approval.cursor.sequence)
@@ -139,6 +139,18 @@ struct AISDKChats: Sendable {
         }
         guard let root else {
             throw ProtocolError(.approvalUnknown, "nothing was asked here that these messages answer")
+        }
+        // All of them are within the limit, or none is given.
+        for _ in given {
+            if let refusal = hub.usage.command(of: place.principal, in: place.thread) { throw refusal }
+        }
+        for (approval, answer) in given {
+            let body = CommandBody(
+                .answer(AnswerCommand(approval.approvalID, isApproved: answer.isApproved)), run: approval.runID)
+            let key: IdempotencyKey = try AISDKInput.identifier("ai-sdk/answer/\(answer.approval)", "messages")
+            let accepted = try await hub.commands.submit(
+                CommandRequest(thread: place.thread, key: key, body), as: place.principal)
+            start = max(start, accepted.cursors.last?.sequence ?? 0)
         }
         return try await goOn(root, after: start, place)
     }
@@ -153,7 +165,8 @@ struct AISDKChats: Sendable {
 
     // MARK: Resuming
 
-    /// `GET {api}/{chat}/stream`: the message that is under way. With nothing to resume, and for a thread that may not be known, 204.
+    /// `GET {api}/{chat}/stream`: the message that is under way, or waits for an answer. With nothing to resume, for a thread that may
+    /// not be known, and for a run whose beginning is not there to be told, 204.
     func resume(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
         try await spoken {
             let principal = try await interface.principal(of: request)
@@ -161,9 +174,10 @@ struct AISDKChats: Sendable {
             let place = Place(thread: thread, principal: principal, dialect: Self.dialect(request))
             do {
                 let state = try await hub.state(of: thread, for: principal)
-                guard let run = state.workingRun else { return Response(status: .noContent) }
+                let waiting = state.openRuns.last { $0.parentRunID == nil }?.runID
+                guard let run = state.workingRun ?? waiting else { return Response(status: .noContent) }
                 return try await replay(run, place)
-            } catch let error as ProtocolError where error.isHidingThread {
+            } catch let error as ProtocolError where error.isHidingThread || error.code == .runUnknown {
                 return Response(status: .noContent)
             }
         }

@@ -29,6 +29,8 @@ struct AISDKChunks: Hashable, Sendable {
         [chunk("start", [("messageId", .string(message))]), chunk("start-step")]
     }
 
+    func nextStep() -> [StreamFrame] { [chunk("finish-step"), chunk("start-step")] }
+
     /// - Parameter status: that of the run; `waiting` when it waits for people.
     func finish(_ status: String, cursor: Cursor?) -> [StreamFrame] {
         let own = JSONObject(present: [("status", .string(status)), ("cursor", cursor.map { .string("\($0)") })])

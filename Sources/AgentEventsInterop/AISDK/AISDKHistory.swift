@@ -5,46 +5,62 @@ import AgentEventsProtocol
 /// open is left out, since a page that resumes gets all of it; and so is one whose answer was asked for again.
 struct AISDKHistory: StreamTranslation {
     private struct Turn: Sendable {
-        let run: RunID
-        let retryOf: RunID?
-        var machine: AISDKStateMachine
-        var reducer = AISDKReducer()
-        var hasEnded = false
+        /// `nil` when the run has ended.
+        var machine: AISDKStateMachine?
+        var reducer: AISDKReducer
     }
 
     private enum Entry: Sendable {
         case user(id: String, text: String)
-        case turn(Turn)
+        case turn(RunID)
     }
 
+    /// The most bytes of the answer, of which the newest messages are kept. A client posts all of them again.
+    static let maximumByteCount = 4 * 1024 * 1024
+
     private let dialect: AISDKDialect
+    private let maximumByteCount: Int
     private var entries: [Entry] = []
-    /// The places of the runs that are open.
-    private var open: [RunID: Int] = [:]
+    /// The turns among the entries, and no others.
+    private var turns: [RunID: Turn] = [:]
     /// The roots of the runs that are open.
     private var roots: [RunID: RunID] = [:]
-    private var superseded: Set<RunID> = []
+    private var byteCount = 0
 
-    init(_ dialect: AISDKDialect) { self.dialect = dialect }
+    init(_ dialect: AISDKDialect, maximumByteCount: Int = Self.maximumByteCount) {
+        self.dialect = dialect
+        self.maximumByteCount = maximumByteCount
+    }
 
     mutating func note(_ event: AgentEvent) {
         guard let run = event.runID else {
-            if case .userMessage(let message) = event.payload {
-                entries.append(.user(id: AISDKMember.id(of: message), text: message.text))
-            }
+            if case .userMessage(let message) = event.payload { ask(AISDKMember.id(of: message), message.text) }
             return
         }
         begin(event, run)
-        guard let root = roots[run], let place = open[root], case .turn(var turn) = entries[place] else { return }
-        entries[place] = .user(id: "", text: "")
-        for frame in turn.machine.receive(event) { turn.reducer.apply(frame.json) }
-        if run == root, event.type?.endsRun == true {
-            turn.hasEnded = true
-            open[root] = nil
-            roots = roots.filter { $0.value != root }
-            if case .agentCancelled(let cancelled) = event.payload, cancelled.isDiscarded { superseded.insert(root) }
-        }
-        entries[place] = .turn(turn)
+        guard let root = roots[run] else { return }
+        let (before, after) = apply(event, to: root)
+        byteCount += after - before
+        if run == root, event.type?.endsRun == true { end(root, event) }
+        trim()
+    }
+
+    private mutating func ask(_ id: String, _ text: String) {
+        entries.append(.user(id: id, text: text))
+        byteCount += Self.byteCount(id, text)
+        trim()
+    }
+
+    private static func byteCount(_ id: String, _ text: String) -> Int {
+        EncodedSize.message(id: id) + EncodedSize.text(text)
+    }
+
+    /// - Returns: the size of the turn before and after the event.
+    private mutating func apply(_ event: AgentEvent, to root: RunID) -> (Int, Int) {
+        guard let frames = turns[root]?.machine?.receive(event) else { return (0, 0) }
+        let before = turns[root]?.reducer.byteCount ?? 0
+        for frame in frames { turns[root]?.reducer.apply(frame.json) }
+        return (before, turns[root]?.reducer.byteCount ?? 0)
     }
 
     private mutating func begin(_ event: AgentEvent, _ run: RunID) {
@@ -60,12 +76,50 @@ struct AISDKHistory: StreamTranslation {
         if let parent {
             roots[run] = roots[parent]
         } else if roots[run] == nil {
-            if let retryOf { superseded.insert(retryOf) }
+            if let retryOf { drop(retryOf) }
             roots[run] = run
-            open[run] = entries.count
             let machine = AISDKStateMachine(dialect, root: run, message: run.rawValue, waitsFrom: .max)
-            entries.append(.turn(Turn(run: run, retryOf: retryOf, machine: machine)))
+            turns[run] = Turn(machine: machine, reducer: AISDKReducer(maximumByteCount: maximumByteCount))
+            entries.append(.turn(run))
         }
+    }
+
+    private mutating func end(_ root: RunID, _ event: AgentEvent) {
+        turns[root]?.machine = nil
+        roots = roots.filter { $0.value != root }
+        if case .agentCancelled(let cancelled) = event.payload, cancelled.isDiscarded { drop(root) }
+    }
+
+    // MARK: The bound
+
+    /// Leaves a turn out.
+    private mutating func drop(_ root: RunID) {
+        guard forget(root) else { return }
+        entries.removeAll { entry in
+            if case .turn(root) = entry { true } else { false }
+        }
+    }
+
+    /// - Returns: whether there was such a turn.
+    private mutating func forget(_ root: RunID) -> Bool {
+        guard let turn = turns.removeValue(forKey: root) else { return false }
+        byteCount -= turn.reducer.byteCount
+        roots = roots.filter { $0.value != root }
+        return true
+    }
+
+    /// With too much, half of it goes at once: so that a long thread does not move its messages with each event.
+    private mutating func trim() {
+        guard byteCount > maximumByteCount, entries.count > 1 else { return }
+        var count = 0
+        while byteCount > maximumByteCount / 2, count < entries.count - 1 {
+            switch entries[count] {
+            case .user(let id, let text): byteCount -= Self.byteCount(id, text)
+            case .turn(let run): _ = forget(run)
+            }
+            count += 1
+        }
+        entries.removeFirst(count)
     }
 
     /// The messages, oldest first.
@@ -75,9 +129,9 @@ struct AISDKHistory: StreamTranslation {
                 switch entry {
                 case .user(let id, let text):
                     return ["id": .string(id), "role": "user", "parts": [["type": "text", "text": .string(text)]]]
-                case .turn(let turn):
-                    guard turn.hasEnded, !superseded.contains(turn.run) else { return nil }
-                    return ["id": turn.run.json, "role": "assistant", "parts": turn.reducer.json]
+                case .turn(let run):
+                    guard let turn = turns[run], turn.machine == nil else { return nil }
+                    return ["id": run.json, "role": "assistant", "parts": turn.reducer.json]
                 }
             })
     }

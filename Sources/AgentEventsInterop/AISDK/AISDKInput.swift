@@ -49,9 +49,11 @@ struct AISDKInput: Hashable, Sendable {
     }
 
     private static func answers(in parts: [JSONValue]) -> [Answer] {
-        parts.compactMap { part in
+        var ids: Set<String> = []
+        return parts.compactMap { part in
             guard part["state"]?.stringValue == "approval-responded", let approval = part["approval"],
-                let id = approval["id"]?.stringValue, let isApproved = approval["approved"]?.boolValue
+                let id = approval["id"]?.stringValue, let isApproved = approval["approved"]?.boolValue,
+                ids.insert(id).inserted
             else { return nil }
             return Answer(approval: id, isApproved: isApproved)
         }

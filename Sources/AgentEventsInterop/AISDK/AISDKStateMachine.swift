@@ -7,6 +7,9 @@ import AgentEventsProtocol
 ///     noting ── begin ──> open ── end of the run, or it waits for people ──> ended
 ///
 /// Calls and questions of children are told as the run's own; of the rest of a child, that it works.
+///
+/// A client sends answers by itself once all calls of the message's last step have ended or are answered. A call that has started a
+/// child has not, while the child asks: so the calls of children begin a step of their own.
 struct AISDKStateMachine: StreamTranslation {
     private let chunks: AISDKChunks
     private let root: RunID
@@ -15,6 +18,8 @@ struct AISDKStateMachine: StreamTranslation {
     private let waitsFrom: UInt64
     private var runs = StreamedRuns()
     private var lastCursor: Cursor?
+    /// The calls that stand in the message's last step.
+    private var stepCalls: Set<String> = []
     private(set) var hasEnded = false
 
     /// - Parameters:
@@ -35,11 +40,13 @@ struct AISDKStateMachine: StreamTranslation {
 
     /// What grows is opened again: a continuation has texts of its own in a message.
     mutating func begin() -> [StreamFrame] {
+        stepCalls = []
         var frames = chunks.start(message)
         guard let open = runs[root] else { return frames }
         if let thought = open.thought { frames.append(chunks.thoughtStart(thought)) }
         frames += open.texts.map { chunks.textStart($0.name) }
-        return frames
+        guard let lastCursor else { return frames }
+        return frames + wait(at: lastCursor)
     }
 
     mutating func receive(_ event: AgentEvent) -> [StreamFrame] {
@@ -51,19 +58,29 @@ struct AISDKStateMachine: StreamTranslation {
     }
 
     private mutating func translate(_ event: AgentEvent) -> [StreamFrame] {
-        guard let run = event.runID else { return [] }
-        begin(event, run)
-        guard runs[run] != nil else { return [] }
-        var frames = closeThought(of: run, unless: event.payload)
-        frames += translate(event.payload, of: run)
-        guard !hasEnded, event.sequence >= waitsFrom, runs.waits(root) else { return frames }
-        hasEnded = true
-        return frames + chunks.finish("waiting", cursor: event.id)
+        let frames = event.runID.map { tell(event, of: $0) } ?? []
+        // The event may be of another run: what this one waits for came before the number from which waiting counts.
+        return frames + wait(at: event.id)
     }
 
-    /// Only the run and what is below it is told.
+    private mutating func tell(_ event: AgentEvent, of run: RunID) -> [StreamFrame] {
+        begin(event, run)
+        guard runs[run] != nil else { return [] }
+        let closed = closeThought(of: run, unless: event.payload)
+        return closed + translate(event.payload, of: run)
+    }
+
+    /// Ends the answer if the run waits for people.
+    private mutating func wait(at cursor: Cursor) -> [StreamFrame] {
+        guard !hasEnded, cursor.sequence >= waitsFrom, runs.waits(root) else { return [] }
+        let closed = closeThought(of: root)
+        hasEnded = true
+        return closed + chunks.finish("waiting", cursor: cursor)
+    }
+
+    /// Only the run and what is below it is told. The beginning of the run may not be kept any longer.
     private mutating func begin(_ event: AgentEvent, _ run: RunID) {
-        if run == root, runs[run] == nil, event.type?.beginsRun == true {
+        if run == root, runs[run] == nil {
             runs.insert(run, StreamedRun(agent: event.agent, parent: nil, parentCall: nil))
         }
         guard case .agentStarted(let started) = event.payload, run != root, let parent = started.parentRunID,
@@ -83,8 +100,10 @@ struct AISDKStateMachine: StreamTranslation {
         case .messageCompleted(let message):
             return complete(message, run)
         case .toolExecuting(let executing):
-            let name = runs.change(run) { $0.beginCall(executing.callID, of: run) }
-            return name.map { chunks.call($0, executing.tool, executing.arguments) } ?? []
+            let step = stepBeforeCall()
+            guard let name = runs.change(run, { $0.beginCall(executing.callID, of: run) }) else { return step }
+            stepCalls.insert(name)
+            return step + chunks.call(name, executing.tool, executing.arguments)
         case .toolCompleted(let completed):
             guard case let name?? = runs.change(run, { $0.endCall(completed.callID) }) else { return [] }
             return [chunks.result(ofCall: name, completed)]
@@ -118,6 +137,21 @@ struct AISDKStateMachine: StreamTranslation {
             ["agent": .string(runs[run]?.agent?.rawValue ?? "agent"), "status": .string(status)])
     }
 
+    /// Begins a step when a call in this one has started a child that is open. Not while a text grows, since a step ends all texts; and not
+    /// with a question in the step, which would not be in the last one.
+    private mutating func stepBeforeCall() -> [StreamFrame] {
+        let hasStarted = runs.order.contains { run in
+            guard let open = runs[run], let parent = open.parent.flatMap({ runs[$0] }) else { return false }
+            return parent.callName(open.parentCall).map(stepCalls.contains) ?? false
+        }
+        let hasAsked = runs.order.contains { run in
+            runs[run]?.approvals.contains { runs[run]?.callName($0.callID).map(stepCalls.contains) ?? false } ?? false
+        }
+        guard hasStarted, !hasAsked, runs[root]?.texts.isEmpty == true else { return [] }
+        stepCalls = []
+        return closeThought(of: root) + chunks.nextStep()
+    }
+
     // MARK: Parts
 
     private mutating func think(_ thinking: AgentThinking, _ run: RunID) -> [StreamFrame] {
@@ -135,6 +169,11 @@ struct AISDKStateMachine: StreamTranslation {
         if case .agentThinking(let thinking) = payload, StreamNames.thought(thinking.thoughtID, of: run) == thought {
             return []
         }
+        return closeThought(of: run)
+    }
+
+    private mutating func closeThought(of run: RunID) -> [StreamFrame] {
+        guard let thought = runs[run]?.thought else { return [] }
         _ = runs.change(run) { $0.thought = nil }
         return [chunks.thoughtEnd(thought)]
     }

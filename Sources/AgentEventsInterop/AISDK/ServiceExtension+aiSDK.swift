@@ -14,12 +14,7 @@ extension ServiceExtension {
             let api = "\(RoutePath.trimmed(path))/:agent"
             let parameters = [AISDKChats.versionParameter]
             interface.add(
-                RouterPath(api),
-                [
-                    .init(.post, parameters: parameters) { request, context in
-                        try await chats.post(request, agent: try AgentPath.agent(context, interface))
-                    }
-                ], to: router)
+                RouterPath(api), [.init(.post, parameters: parameters) { try await chats.post($0, $1) }], to: router)
             interface.add(
                 RouterPath("\(api)/:chat/stream"),
                 [.init(.get, parameters: parameters) { try await chats.resume($0, $1) }], to: router)

@@ -42,7 +42,8 @@ struct PlaceBeforeRun: Hashable, Sendable {
     /// The thread's last event.
     var head: Cursor
 
-    /// - Throws: ``ProtocolError`` `thread.unknown`, and `run.unknown` for a run whose first event is not kept.
+    /// - Throws: ``ProtocolError`` `thread.unknown`, and `run.unknown` for a run whose first event is not kept, or is hidden from the
+    ///   principal.
     static func find(
         _ run: RunID,
         in thread: ThreadID,
@@ -61,12 +62,21 @@ struct PlaceBeforeRun: Hashable, Sendable {
                 let page = try await hub.runtime.log.read(LogRead(.thread(thread, after: after)))
                 guard let last = page.events.last else { break }
                 for stored in page.events {
-                    if try stored.decoded().runID == run { return place }
+                    let event = try stored.decoded()
+                    if event.runID == run {
+                        guard event.type?.beginsRun == true else { throw hasNoBeginning(thread) }
+                        return place
+                    }
                     place.cursor = stored.id
                 }
                 after = last.id.sequence
             }
-            throw ProtocolError(.runUnknown, "the beginning of this run is not kept any longer", threadID: thread)
+            throw hasNoBeginning(thread)
         }
+    }
+
+    private static func hasNoBeginning(_ thread: ThreadID) -> ProtocolError {
+        ProtocolError(
+            .runUnknown, "the beginning of this run is not kept any longer, or is hidden", threadID: thread)
     }
 }

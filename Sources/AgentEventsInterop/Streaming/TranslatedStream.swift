@@ -1,6 +1,7 @@
 import AgentEvents
 import AgentEventsHub
 import AgentEventsProtocol
+import AgentEventsServer
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -21,6 +22,9 @@ struct TranslatedStream: Sendable {
     var ending: StaticString = ""
 
     private static let pieceByteCount = 64 * 1024
+    private static let keepAlive = ByteBuffer(string: ": keep-alive\n\n")
+
+    private var now: Int64 { hub.runtime.environment.monotonicMilliseconds }
 
     /// - Parameters:
     ///   - translation: has noted what comes before the cursor.
@@ -29,9 +33,15 @@ struct TranslatedStream: Sendable {
         if translation.hasEnded { return whole(translation) }
         let request = SubscribeRequest(
             thread: thread, start: cursor.map { .after($0) } ?? .start, merges: true)
+        // The body is written later, by another task of the connection.
+        let ticket = ConnectionTicket.current
         let body = ResponseBody { [self] writer in
             let followed = try await FollowedThread.follow(
-                request, of: hub, as: principal, on: MultiThreadedEventLoopGroup.singleton.any())
+                request, of: hub, as: principal, on: MultiThreadedEventLoopGroup.singleton.any()
+            ) {
+                // The task is in the middle of a write, which ends with its connection.
+                ticket?.closeConnection()
+            }
             defer { followed.leave() }
             try await pump(followed, translation, &writer)
             try await writer.finish(nil)
@@ -71,22 +81,34 @@ struct TranslatedStream: Sendable {
         _ writer: inout any ResponseBodyWriter
     ) async throws {
         var translation = translation
+        var keepAlive = KeepAliveStateMachine(at: now)
         try await write(translation.begin(), to: &writer)
         while !translation.hasEnded {
             let message: [UInt8]?
             do throws(InProcessClosure) {
                 message = try await followed.next()
             } catch {
+                // Nobody reads what would be said.
+                if error.code == .heartbeatMissed { throw BrokenOff() }
                 return try await breakOff(Self.cause(of: error, in: thread), &translation, &writer)
             }
             guard let message else { throw CancellationError() }
             guard !message.isEmpty else {
-                try await writer.write(ByteBuffer(string: ": keep-alive\n\n"))
+                try await writer.write(Self.keepAlive)
+                keepAlive.wrote(at: now)
                 continue
             }
             switch try ServerMessage(message) {
             case .event(let event):
-                try await write(translation.receive(try event.decoded()), to: &writer)
+                let frames = translation.receive(try event.decoded())
+                if !frames.isEmpty {
+                    try await write(frames, to: &writer)
+                    keepAlive.wrote(at: now)
+                } else if keepAlive.isDue(at: now) {
+                    // The hub does not ping a stream that is sent events.
+                    try await writer.write(Self.keepAlive)
+                    keepAlive.wrote(at: now)
+                }
             case .error(let error):
                 return try await breakOff(.refused(error), &translation, &writer)
             case .reset(_, let reason, oldest: _):

@@ -18,7 +18,15 @@ extension HTTPInterface {
     ///
     /// - Throws: ``ProtocolError`` `limits.body_bytes`, `request.content_encoding`, `request.body_encoding`.
     package func body(of request: Request) async throws -> [UInt8] {
-        try await request.bodyBytes(upTo: hub.configuration.maximumMessageByteCount)
+        try await body(of: request, upTo: hub.configuration.maximumMessageByteCount)
+    }
+
+    /// The whole body of a request, with a limit of its own.
+    ///
+    /// - Parameter maximumByteCount: how many bytes the body may have, as it is sent and decoded.
+    /// - Throws: ``ProtocolError`` `limits.body_bytes`, `request.content_encoding`, `request.body_encoding`.
+    package func body(of request: Request, upTo maximumByteCount: Int) async throws -> [UInt8] {
+        try await request.bodyBytes(upTo: maximumByteCount)
     }
 
     /// A segment of the path as an identifier.

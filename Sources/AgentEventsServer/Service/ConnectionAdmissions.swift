@@ -74,7 +74,7 @@ final class ConnectionAdmissions: Sendable {
             if let id { self.unauthenticated?.end(id) }
         }
         return .admitted(
-            ConnectionTicket(address, of: channel.peerAddress, usage: usage) { [unauthenticated] in
+            ConnectionTicket(address, of: channel.peerAddress, usage: usage, channel: channel) { [unauthenticated] in
                 if let id { unauthenticated?.end(id) }
             })
     }

@@ -17,6 +17,7 @@ package final class ConnectionTicket: Sendable {
     private let client: Mutex<Client>
     private let usage: ServiceLimits
     private let onAuthenticated: @Sendable () -> Void
+    private let onClose: @Sendable () -> Void
 
     /// Called when the client leaves; of the request that is answered at the moment.
     private let departure = Mutex<(hasLeft: Bool, action: (@Sendable () -> Void)?)>((false, nil))
@@ -29,16 +30,20 @@ package final class ConnectionTicket: Sendable {
     /// - Parameters:
     ///   - key: `nil` for one that is not limited.
     ///   - address: where the client is, as far as it is known.
+    ///   - channel: the connection; `nil` for one that nobody closes from here.
     ///   - onAuthenticated: called for each request with credentials that count.
     init(
         _ key: AddressKey?,
         of address: ClientAddress = .unknown,
         usage: ServiceLimits,
+        channel: (any Channel)? = nil,
         onAuthenticated: @escaping @Sendable () -> Void = {}
     ) {
         client = Mutex(Client(key: key, address: address, counted: key))
         self.usage = usage
         self.onAuthenticated = onAuthenticated
+        // Handlers of the channel hold the ticket.
+        onClose = { [weak channel] in channel?.close(promise: nil) }
     }
 
     /// The same for the client that it has now, whatever proxies tell of it later: for what outlives the request.
@@ -49,7 +54,8 @@ package final class ConnectionTicket: Sendable {
 
     /// A connection that nobody counts.
     convenience init(_ channel: any Channel, usage: ServiceLimits) {
-        self.init(usage.limited(AddressKey(channel.peerAddress)), of: channel.clientAddress, usage: usage)
+        self.init(
+            usage.limited(AddressKey(channel.peerAddress)), of: channel.clientAddress, usage: usage, channel: channel)
     }
 
     /// The address of the client as it is written; `nil` where it is not known.
@@ -63,6 +69,10 @@ package final class ConnectionTicket: Sendable {
 
     /// What its client asks for is covered by credentials that were checked before.
     package func didAuthenticate() { onAuthenticated() }
+
+    /// Closes the connection without waiting for what is being written: its client takes nothing. Called from any thread, and only for
+    /// the request that is answered at the moment.
+    package func closeConnection() { onClose() }
 
     /// Says what is done when the client leaves, in the place of what was said before. A request that waits says it, and takes it
     /// back. Called from any thread.

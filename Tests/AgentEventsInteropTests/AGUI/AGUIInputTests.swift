@@ -29,7 +29,11 @@ struct AGUIInputTests {
         ]
         #expect(try Self.input([("messages", [old, parts])]).message == AGUIInput.Message(id: "2", text: "a\nb"))
         let answered: JSONValue = ["id": "3", "role": "assistant", "content": "yes"]
-        #expect(try Self.input([("messages", [old, answered])]).message == nil)
+        // The one before is that of a run that is asked for again: the client has a part of its answer.
+        let again = try Self.input([("messages", [old, answered])])
+        #expect(again.message == AGUIInput.Message(id: "1", text: "old") && !again.isMessageLast)
+        #expect(try Self.input([("messages", [old, parts])]).isMessageLast)
+        #expect(try Self.input([("messages", [answered])]).message == nil)
         #expect(try Self.input([("messages", [["id": "1", "role": "user", "content": ""]])]).message == nil)
     }
 
@@ -93,6 +97,25 @@ struct AGUIInputTests {
             return
         }
         #expect(given.map(\.question.approval) == ["a_4", "a_3"])
+    }
+
+    @Test
+    func runsThatAskAtTheSameTimeAreAnsweredEachForItself() {
+        var thread = RecordedThread()
+        for run in ["r_1", "r_2"] as [RunID] {
+            thread.start(run)
+            thread.request(run, "a_1", call: nil)
+        }
+        thread.start("r_3", parent: "r_2")
+        thread.request("r_3", "a_1", call: nil)
+        guard case .give(let given, "r_1", nil) = Self.decide(thread, [("r_1/a_1", true)]) else {
+            Issue.record("a run is answered while another one asks")
+            return
+        }
+        #expect(given.count == 1)
+        // A child belongs to its run.
+        #expect(Self.refusal(Self.decide(thread, [("r_2/a_1", true)])) == .approvalUnknown)
+        #expect(Self.refusal(Self.decide(thread, [("r_2/a_1", true), ("r_3/a_1", true)])) == nil)
     }
 
     @Test

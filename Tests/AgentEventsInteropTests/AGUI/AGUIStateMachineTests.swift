@@ -14,9 +14,7 @@ struct AGUIStateMachineTests {
     ) -> [StreamFrame] {
         var machine = AGUIStateMachine(
             dialect, thread: "t_1", run: "theirs", root: "r_1", start: start, isJoin: noted != nil)
-        for event in thread.events.prefix(noted ?? Int(start)) {
-            if noted != nil { machine.note(event) }
-        }
+        for event in thread.events.prefix(noted ?? Int(start)) { machine.note(event) }
         var frames = machine.begin()
         for event in thread.events.dropFirst(noted ?? Int(start)) { frames += machine.receive(event) }
         return frames
@@ -90,6 +88,78 @@ struct AGUIStateMachineTests {
         one.call("r_1", "c_2")
         one.request("r_1", "a_1", call: "c_1")
         #expect(!Self.types(Self.stream(one)).contains("RUN_FINISHED"))
+    }
+
+    /// The snapshot replaces all that the client has: what it lacks is gone there.
+    @Test
+    func aQuestionLeavesTheClientWithAllThatItHadBefore() throws {
+        var thread = RecordedThread()
+        thread.ask("One", message: "m_1")
+        thread.start("r_0")
+        thread.said("r_0", "First", "m_9")
+        thread.complete("r_0")
+        thread.add(nil, .stateUpdated(StateUpdated(version: 1, key: "old", change: .value(1))))
+        thread.ask("Two", message: "m_2")
+        let asked = thread.head
+        var client = AGUIClient()
+        client.apply(Self.shown(thread))
+        let before = client.messages.map { $0["id"] }
+        #expect(before == ["m_1", "r_0/m_9", "m_2"])
+        thread.start("r_1")
+        thread.add(nil, .stateUpdated(StateUpdated(version: 1, key: "new", change: .value(2))))
+        thread.call("r_1", "c_1")
+        thread.request("r_1", "a_1", call: "c_1")
+        let frames = Self.stream(thread, start: asked)
+        _ = try Self.verified(frames)
+        client.apply(frames)
+        #expect(client.messages.map { $0["id"] } == before + ["r_1/c_1"])
+        let states = frames.compactMap { $0.json["snapshot"] }
+        #expect(states.last == ["old": 1, "new": 2])
+        #expect(Self.types(frames).prefix(3) == ["RUN_STARTED", "STATE_SNAPSHOT", "TOOL_CALL_START"])
+    }
+
+    /// The thread as a client sees it that connects.
+    private static func shown(_ thread: RecordedThread) -> [StreamFrame] {
+        var machine = AGUIStateMachine(.version1, thread: "t_1", run: "theirs", root: nil, start: 0, isJoin: true)
+        for event in thread.events { machine.note(event) }
+        return machine.begin()
+    }
+
+    @Test(arguments: [AGUIDialect.version1, .version0])
+    func aQuestionEndsTheThoughtsThatAreOpen(dialect: AGUIDialect) throws {
+        var thread = RecordedThread()
+        thread.ask("Do it", message: "m_u")
+        thread.start("r_1")
+        thread.call("r_1", "c_1")
+        thread.start("r_2", parent: "r_1", call: "c_1")
+        thread.start("r_3", parent: "r_2")
+        thread.think("r_1", "hm")
+        thread.think("r_2", "hm")
+        thread.request("r_3", "a_1", call: nil)
+        let frames = Self.stream(thread, dialect)
+        _ = try Self.verified(frames, dialect)
+        #expect(frames.last?.json["outcome"]?["type"] == "interrupt")
+    }
+
+    @Test(arguments: [2, 4])
+    func aRunWhoseBeginningIsNotKeptHasItsEnd(trimmed: Int) throws {
+        var thread = RecordedThread()
+        thread.ask("Do it", message: "m_u")
+        thread.start("r_1")
+        thread.call("r_1", "c_1")
+        thread.say("r_1", "Half")
+        thread.called("r_1", "c_1")
+        thread.said("r_1", "Half of it")
+        thread.complete("r_1")
+        for noted in trimmed..<thread.events.count {
+            var machine = AGUIStateMachine(
+                .version1, thread: "t_1", run: "theirs", root: "r_1", start: 1, isJoin: true)
+            for event in thread.events[trimmed..<noted] { machine.note(event) }
+            var frames = machine.begin()
+            for event in thread.events[noted...] { frames += machine.receive(event) }
+            _ = try Self.verified(frames)
+            #expect(frames.last?.json["outcome"] == ["type": "success"])
+        }
     }
 
     @Test
@@ -202,18 +272,6 @@ struct AGUIStateMachineTests {
             }
             #expect(machine.receive(event).isEmpty)
         }
-    }
-
-    @Test
-    func aSnapshotKeepsTheNewestMessagesOfALongThread() {
-        var history = AGUIHistory(maximumByteCount: 10)
-        history.addUserMessage("m_1", "12345678")
-        history.append("abc", to: "m_2", of: "r_1", subagent: nil)
-        history.append("def", to: "m_2", of: "r_1", subagent: nil)
-        #expect(history.messages(.version1) == [["id": "m_2", "role": "assistant", "content": "abcdef"]])
-        history.append("0123456789", to: "m_2", of: "r_1", subagent: nil)
-        history.complete("m_2", .assistant, "whole", of: "r_1", subagent: nil)
-        #expect(history.messages(.version1) == [["id": "m_2", "role": "assistant", "content": "whole"]])
     }
 
     @Test

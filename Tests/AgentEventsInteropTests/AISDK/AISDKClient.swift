@@ -67,6 +67,17 @@ struct AISDKClient {
         reducer.apply(chunk)
     }
 
+    /// The rule by which a client sends the answers by itself, once a person has answered all questions: in the last step there is one, and
+    /// nothing else there is open.
+    var sendsAnswers: Bool {
+        let last = reducer.parts.lastIndex { $0["type"] == "step-start" } ?? 0
+        let states = reducer.parts[last...].compactMap { $0["type"] == "dynamic-tool" ? $0["state"] : nil }
+        return states.contains("approval-requested")
+            && states.allSatisfy {
+                ["approval-requested", "output-available", "output-error", "output-denied"].contains($0)
+            }
+    }
+
     private func check(_ type: String, _ chunk: JSONObject) throws {
         if type.hasPrefix("data-") {
             for name in chunk.keys where !["type", "id", "data", "transient"].contains(name) {

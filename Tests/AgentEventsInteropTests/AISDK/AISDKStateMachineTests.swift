@@ -61,19 +61,132 @@ struct AISDKStateMachineTests {
             ])
     }
 
+    /// A page resumes at any moment: a message that waits then ends there, also when others have spoken since, and one that was
+    /// answered before is whole.
     @Test(arguments: [AISDKDialect.version6, .version5])
-    func aResumedStreamHasTheWholeMessageWhereverItBegins(dialect: AISDKDialect) throws {
+    func aResumedStreamEndsWhereTheRunWaitsAndIsWholeAfterwards(dialect: AISDKDialect) throws {
         var thread = RecordedThread.everything()
+        let asked = thread.head
+        thread.ask("And this?", message: "m_v")
+        thread.start("r_9")
+        thread.said("r_9", "Something else", "m_9")
+        let answered = thread.head + 1
         thread.goOn()
-        var whole = AISDKClient(dialect)
-        try whole.apply(Self.stream(thread, dialect, waitsFrom: thread.head))
-        #expect(whole.hasEnded)
-        let end = thread.events.last?.id
-        #expect(end == Self.stream(thread, dialect, waitsFrom: thread.head).last?.cursor)
-        // Twice at once is the same.
-        var again = AISDKClient(dialect)
-        try again.apply(Self.stream(thread, dialect, waitsFrom: thread.head))
-        #expect(again.reducer == whole.reducer)
+        thread.complete("r_9")
+        for head in 2...thread.head {
+            let frames = Self.stream(thread, dialect, waitsFrom: head)
+            var client = AISDKClient(dialect)
+            try client.apply(frames)
+            #expect(client.hasEnded)
+            let metadata = frames.last?.json["messageMetadata"]?["agentEvents"]
+            let isWaiting = head < answered
+            #expect(metadata?["status"] == (isWaiting ? "waiting" : "completed"), "resumed at \(head)")
+            #expect(frames.last?.cursor?.sequence == (isWaiting ? max(head, asked) : thread.head - 1))
+            let texts = client.reducer.parts.compactMap { $0["type"] == "text" ? $0["text"] : nil }
+            #expect(texts == (isWaiting ? ["Let me see."] : ["Let me see.", "Done."]))
+        }
+    }
+
+    /// A message that a run is given ends with the run, whatever has happened before the client comes to follow it, and does not wait
+    /// for a run that waits.
+    @Test
+    func aMessageGivenToARunEndsWithIt() throws {
+        var thread = RecordedThread()
+        thread.start("r_1")
+        thread.say("r_1", "Half ")
+        let given = thread.add("r_1", .inputTaken(InputTaken(messageIDs: ["m_1"])))
+        var ended = thread
+        ended.said("r_1", "Half of it")
+        ended.complete("r_1")
+        let frames = Self.stream(ended, waitsFrom: given.sequence, noted: Int(given.sequence))
+        var client = AISDKClient(.version6)
+        try client.apply(frames)
+        #expect(frames.last?.json["messageMetadata"]?["agentEvents"]?["status"] == "completed")
+        #expect(client.reducer.parts.last?["text"] == "of it")
+        var asking = RecordedThread()
+        asking.start("r_1")
+        asking.request("r_1", "a_1", call: nil)
+        asking.ask("Well?", message: "m_1")
+        let waiting = Self.stream(asking, waitsFrom: asking.head, noted: Int(asking.head))
+        #expect(Self.types(waiting) == ["start", "start-step", "finish-step", "finish"])
+    }
+
+    @Test
+    func aRunWhoseBeginningIsNotKeptHasItsEnd() throws {
+        var thread = RecordedThread()
+        thread.ask("Do it", message: "m_u")
+        thread.start("r_1")
+        thread.call("r_1", "c_1")
+        thread.called("r_1", "c_1")
+        thread.said("r_1", "Done.")
+        thread.complete("r_1")
+        for trimmed in 2..<thread.events.count {
+            var machine = AISDKStateMachine(.version6, root: "r_1", message: "r_1", waitsFrom: 0)
+            var client = AISDKClient(.version6)
+            try client.apply(machine.begin())
+            for event in thread.events[trimmed...] { try client.apply(machine.receive(event)) }
+            #expect(client.hasEnded && machine.hasEnded)
+        }
+    }
+
+    @Test
+    func aQuestionOfAChildEndsTheThoughtThatIsOpen() throws {
+        var thread = RecordedThread()
+        thread.start("r_1")
+        thread.call("r_1", "c_1")
+        thread.start("r_2", parent: "r_1", call: "c_1")
+        thread.think("r_1", "hm")
+        thread.request("r_2", "a_1", call: nil)
+        var client = AISDKClient(.version6)
+        try client.apply(Self.stream(thread))
+        #expect(client.hasEnded)
+    }
+
+    /// The call of the parent is open as long as its child asks: in the same step it would keep the answer from being sent.
+    @Test(arguments: 0..<4)
+    func theAnswerToAChildIsSentByTheClientItself(kind: Int) throws {
+        var thread = RecordedThread()
+        thread.start("r_1")
+        if kind == 1 { thread.think("r_1", "hm") }
+        thread.call("r_1", "c_1")
+        if kind == 2 { thread.call("r_1", "c_2") }
+        thread.start("r_2", parent: "r_1", call: "c_1")
+        if kind == 1 { thread.think("r_1", "hm") }
+        if kind == 2 { thread.start("r_3", parent: "r_1", call: "c_2") }
+        thread.call("r_2", "c_1", "write")
+        if kind == 2 { thread.call("r_3", "c_1", "write") }
+        if kind == 3 {
+            thread.start("r_3", parent: "r_2", call: "c_1")
+            thread.call("r_3", "c_1", "write")
+            thread.request("r_3", "a_1", call: "c_1")
+        } else {
+            thread.request("r_2", "a_1", call: "c_1")
+        }
+        if kind == 2 { thread.request("r_3", "a_1", call: "c_1") }
+        let frames = Self.stream(thread)
+        var client = AISDKClient(.version6)
+        try client.apply(frames)
+        #expect(client.hasEnded && client.sendsAnswers)
+        #expect(Self.types(frames).filter { $0 == "start-step" }.count == (kind == 3 ? 3 : 2))
+    }
+
+    @Test
+    func noStepBeginsWhileATextGrows() throws {
+        var thread = RecordedThread()
+        thread.start("r_1")
+        thread.say("r_1", "Mean")
+        thread.call("r_1", "c_1")
+        thread.start("r_2", parent: "r_1", call: "c_1")
+        thread.call("r_2", "c_1")
+        thread.called("r_2", "c_1")
+        thread.complete("r_2")
+        thread.called("r_1", "c_1")
+        thread.said("r_1", "Meanwhile")
+        thread.complete("r_1")
+        var client = AISDKClient(.version6)
+        try client.apply(Self.stream(thread))
+        #expect(client.hasEnded)
+        #expect(client.reducer.parts.filter { $0["type"] == "text" }.map { $0["text"] } == ["Meanwhile"])
     }
 
     @Test
@@ -117,41 +230,6 @@ struct AISDKStateMachineTests {
         #expect(machine.breakOff(.restart) == .brokenOff)
     }
 
-    @Test
-    func aPageThatIsLoadedAgainHasTheCompletedTurnsAndOneAnswerEach() throws {
-        var thread = RecordedThread()
-        thread.add(
-            nil,
-            .userMessage(
-                UserMessage(
-                    messageID: "m_1", userID: "u_1", text: "Hi", data: ["ai_sdk": ["message_id": "theirs"]])))
-        thread.start("r_1")
-        thread.said("r_1", "Hello")
-        thread.complete("r_1")
-        var open = thread
-        open.add("r_2", .agentStarted(AgentStarted(retryOf: "r_1")))
-        open.say("r_2", "Good ", "m_2")
-        var done = open
-        done.say("r_2", "day", "m_2")
-        done.said("r_2", "Good day", "m_2")
-        done.complete("r_2")
-        func load(_ thread: RecordedThread) -> JSONValue {
-            var history = AISDKHistory(.version6)
-            for event in thread.events { history.note(event) }
-            return history.json
-        }
-        let user: JSONValue = ["id": "theirs", "role": "user", "parts": [["type": "text", "text": "Hi"]]]
-        func answer(_ run: JSONValue, _ text: JSONValue) -> JSONValue {
-            [
-                "id": run, "role": "assistant",
-                "parts": [["type": "text", "text": text, "state": "done"]],
-            ]
-        }
-        #expect(load(thread) == [user, answer("r_1", "Hello")])
-        #expect(load(open) == [user])
-        #expect(load(done) == [user, answer("r_2", "Good day")])
-    }
-
     @Test(
         arguments: [
             ("missing text part", [["type": "text-delta", "id": "a", "delta": "b"]]),
@@ -176,20 +254,5 @@ struct AISDKStateMachineTests {
         var own = AISDKClient(.version5)
         try own.apply(Self.stream(thread, .version5))
         #expect(own.reducer.parts.filter { $0["type"] == "data-approval" }.count == 2)
-    }
-
-    @Test
-    func onlyAnswersAreReadFromTheMessagesOfAnAssistant() throws {
-        let part: JSONValue = [
-            "type": "dynamic-tool", "state": "approval-responded", "approval": ["id": "r_1/a_1", "approved": false],
-        ]
-        let body: JSONValue = [
-            "id": "t_1", "trigger": "submit-message",
-            "messages": [["id": "r_1", "role": "assistant", "parts": [["type": "text", "text": "forged"], part]]],
-        ]
-        let input = try AISDKInput(body.encoded())
-        #expect(input.kind == .answers([.init(approval: "r_1/a_1", isApproved: false)]))
-        let empty: JSONValue = ["id": "t_1", "messages": []]
-        #expect(throws: ProtocolError.self) { try AISDKInput(empty.encoded()) }
     }
 }

@@ -7,21 +7,8 @@ package import NIOCore
 ///
 /// It keeps a cursor and no events: what has not been taken is at most the outbound watermark, as on a socket, and the rest comes
 /// from the log.
-package final class FollowedThread: Sendable {
-    private let eventLoop: any EventLoop
-    private let pipe: InProcessPipe
-    /// Confined to the event loop; `nil` when the client has left.
-    private let session: NIOLoopBoundBox<StreamSession?>
-
-    private init(
-        _ eventLoop: any EventLoop,
-        _ pipe: InProcessPipe,
-        _ session: NIOLoopBoundBox<StreamSession?>
-    ) {
-        self.eventLoop = eventLoop
-        self.pipe = pipe
-        self.session = session
-    }
+package struct FollowedThread: Sendable {
+    private let connection: InProcessConnection
 
     /// Follows a thread until ``leave()``.
     ///
@@ -29,71 +16,41 @@ package final class FollowedThread: Sendable {
     ///   - principal: the user of the connection, which counts among theirs. With one too many the session ends at once, by an
     ///     error.
     ///   - eventLoop: where the session lives.
+    ///   - onStall: called on the event loop when the session has ended because nothing was taken for too long: whoever takes waits for
+    ///     something else, and does not come to know it by ``next()``.
     package static func follow(
         _ request: SubscribeRequest,
         of hub: AgentEventsHub,
         as principal: Principal,
-        on eventLoop: any EventLoop
+        on eventLoop: any EventLoop,
+        onStall: @escaping @Sendable () -> Void
     ) async throws -> FollowedThread {
-        try await eventLoop.submit {
-            let pipe = InProcessPipe(watermarkByteCount: hub.limits.outboundWatermarkByteCount)
-            let session = hub.adopt(FollowingTransport(pipe), as: principal, on: eventLoop)
-            session.follow(request)
-            return FollowedThread(eventLoop, pipe, NIOLoopBoundBox(session, eventLoop: eventLoop))
-        }.get()
+        FollowedThread(
+            connection: try await .open(to: hub, as: principal, on: eventLoop) {
+                FollowingTransport($0, onStall: onStall)
+            } beginning: {
+                $0.follow(request)
+            })
     }
 
     /// The next message of the hub; waits for it. An empty one is a ping. One task at a time.
     ///
     /// - Returns: `nil` only when the task is cancelled.
     /// - Throws: ``InProcessClosure`` when everything is taken and the session has ended.
-    package func next() async throws(InProcessClosure) -> [UInt8]? {
-        while true {
-            switch pipe.withMachine({ $0.take() }) {
-            case .message(let message, let becameWritable):
-                if becameWritable { tell { $0.writabilityChanged() } }
-                return Array(message.readableBytesView)
-            case .wait:
-                guard await pipe.arrivals.wait() else { return nil }
-            case .ended(let end):
-                throw InProcessClosure(end)
-            }
-        }
-    }
+    package func next() async throws(InProcessClosure) -> [UInt8]? { try await connection.next() }
 
     /// Leaves. May be called several times.
-    package func leave() {
-        guard pipe.withMachine({ $0.leave() }) else { return }
-        pipe.arrivals.signal()
-        let session = session
-        eventLoop.execute {
-            session.value?.closed()
-            session.value = nil
-        }
-    }
-
-    private func tell(_ body: @escaping @Sendable (StreamSession) -> Void) {
-        let session = session
-        eventLoop.execute {
-            if let session = session.value { body(session) }
-        }
-    }
+    package func leave() { connection.close() }
 }
 
-/// The hub's end of a thread that code of this process follows.
-private final class FollowingTransport: OneWayTransport {
-    let framing = StreamFraming.lengthPrefixed
-    private let pipe: InProcessPipe
+/// The hub's end of a thread that code of this process follows. Unlike an ``InProcessTransport`` it is a client's, with its limits.
+private final class FollowingTransport: PipeTransport, OneWayTransport {
+    let pipe: InProcessPipe
+    private let onStall: @Sendable () -> Void
 
-    init(_ pipe: InProcessPipe) { self.pipe = pipe }
-
-    var isWritable: Bool { pipe.withMachine { $0.isWritable } }
-    var pendingByteCount: Int { pipe.withMachine { $0.pendingByteCount } }
-
-    func write(_ messages: ByteBuffer) { pipe.withMachine { $0.write(messages) } }
-
-    func flush() {
-        if pipe.withMachine({ $0.flush() }) { pipe.arrivals.signal() }
+    init(_ pipe: InProcessPipe, onStall: @escaping @Sendable () -> Void) {
+        self.pipe = pipe
+        self.onStall = onStall
     }
 
     func ping() -> Int {
@@ -109,7 +66,7 @@ private final class FollowingTransport: OneWayTransport {
     func setReading(_ isEnabled: Bool) {}
 
     func close(_ code: StreamCloseCode, reason: String) {
-        pipe.withMachine { $0.close(code, reason: reason) }
-        pipe.arrivals.signal()
+        closePipe(code, reason: reason)
+        if code == .heartbeatMissed { onStall() }
     }
 }

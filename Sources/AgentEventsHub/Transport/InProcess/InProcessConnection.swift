@@ -27,9 +27,23 @@ public final class InProcessConnection: Sendable {
         as principal: Principal,
         on eventLoop: any EventLoop
     ) async throws -> InProcessConnection {
+        try await open(to: hub, as: principal, on: eventLoop) { InProcessTransport($0) } beginning: { _ in }
+    }
+
+    /// Opens a connection over a transport of the caller's.
+    ///
+    /// - Parameter begin: called on the event loop when the session has begun.
+    static func open(
+        to hub: AgentEventsHub,
+        as principal: Principal,
+        on eventLoop: any EventLoop,
+        over makeTransport: @escaping @Sendable (InProcessPipe) -> any PipeTransport,
+        beginning begin: @escaping @Sendable (StreamSession) -> Void
+    ) async throws -> InProcessConnection {
         try await eventLoop.submit {
             let pipe = InProcessPipe(watermarkByteCount: hub.limits.outboundWatermarkByteCount)
-            let session = hub.adopt(InProcessTransport(pipe), as: principal, on: eventLoop)
+            let session = hub.adopt(makeTransport(pipe), as: principal, on: eventLoop)
+            begin(session)
             return InProcessConnection(eventLoop, pipe, NIOLoopBoundBox(session, eventLoop: eventLoop))
         }.get()
     }

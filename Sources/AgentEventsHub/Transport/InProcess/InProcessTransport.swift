@@ -3,13 +3,13 @@ import AgentEventsProtocol
 import NIOCore
 import Synchronization
 
-/// The hub's end of a connection in one process.
-final class InProcessTransport: StreamTransport {
-    let framing = StreamFraming.lengthPrefixed
-    private let pipe: InProcessPipe
+/// The hub's end of what passes through a pipe.
+protocol PipeTransport: StreamTransport {
+    var pipe: InProcessPipe { get }
+}
 
-    init(_ pipe: InProcessPipe) { self.pipe = pipe }
-
+extension PipeTransport {
+    var framing: StreamFraming { .lengthPrefixed }
     var isWritable: Bool { pipe.withMachine { $0.isWritable } }
     var pendingByteCount: Int { pipe.withMachine { $0.pendingByteCount } }
 
@@ -19,15 +19,24 @@ final class InProcessTransport: StreamTransport {
         if pipe.withMachine({ $0.flush() }) { pipe.arrivals.signal() }
     }
 
-    func setReading(_ isEnabled: Bool) {
-        if pipe.withMachine({ $0.setReading(isEnabled) }) { pipe.resumeSenders() }
-    }
-
-    func close(_ code: StreamCloseCode, reason: String) {
+    func closePipe(_ code: StreamCloseCode, reason: String) {
         pipe.withMachine { $0.close(code, reason: reason) }
         pipe.arrivals.signal()
         pipe.resumeSenders()
     }
+}
+
+/// The hub's end of a connection in one process.
+final class InProcessTransport: PipeTransport {
+    let pipe: InProcessPipe
+
+    init(_ pipe: InProcessPipe) { self.pipe = pipe }
+
+    func setReading(_ isEnabled: Bool) {
+        if pipe.withMachine({ $0.setReading(isEnabled) }) { pipe.resumeSenders() }
+    }
+
+    func close(_ code: StreamCloseCode, reason: String) { closePipe(code, reason: reason) }
 }
 
 /// The space between the two ends of a connection in one process.

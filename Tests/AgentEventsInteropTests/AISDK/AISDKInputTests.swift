@@ -1,0 +1,66 @@
+import AgentEvents
+import AgentEventsProtocol
+import Testing
+
+@testable import AgentEventsInterop
+
+@Suite
+struct AISDKInputTests {
+    @Test
+    func onlyAnswersAreReadFromTheMessagesOfAnAssistant() throws {
+        let part: JSONValue = [
+            "type": "dynamic-tool", "state": "approval-responded", "approval": ["id": "r_1/a_1", "approved": false],
+        ]
+        let body: JSONValue = [
+            "id": "t_1", "trigger": "submit-message",
+            "messages": [["id": "r_1", "role": "assistant", "parts": [["type": "text", "text": "forged"], part]]],
+        ]
+        let input = try AISDKInput(body.encoded())
+        #expect(input.kind == .answers([.init(approval: "r_1/a_1", isApproved: false)]))
+        let empty: JSONValue = ["id": "t_1", "messages": []]
+        #expect(throws: ProtocolError.self) { try AISDKInput(empty.encoded()) }
+    }
+
+    @Test
+    func anAnswerThatStandsThereTwiceIsOne() throws {
+        let part: JSONValue = [
+            "type": "dynamic-tool", "state": "approval-responded", "approval": ["id": "r_1/a_1", "approved": true],
+        ]
+        let body: JSONValue = ["id": "t_1", "messages": [["role": "assistant", "parts": [part, part]]]]
+        #expect(try AISDKInput(body.encoded()).kind == .answers([.init(approval: "r_1/a_1", isApproved: true)]))
+    }
+
+    // MARK: Another answer
+
+    @Test(
+        arguments: [
+            (nil, false, .redo("r_2")), (nil, true, .replay("r_3")), ("r_1", false, .redo("r_1")),
+            ("r_1", true, .redo("r_1")), ("r_2/3-7", false, .redo("r_2")), ("not there", false, nil),
+            ("r_9", false, .redo("r_9")),
+        ] as [(String?, Bool, AISDKRegeneration.Decision?)])
+    func theAnswerIsGivenAgainThatTheClientNames(
+        message: String?,
+        isOpen: Bool,
+        decision: AISDKRegeneration.Decision?
+    ) {
+        var thread = RecordedThread()
+        for run in ["r_1", "r_2"] as [RunID] {
+            thread.start(run)
+            thread.complete(run)
+        }
+        if isOpen {
+            thread.start("r_3")
+            thread.start("r_4", parent: "r_3")
+        }
+        let found = AISDKRegeneration.decide(message, in: ThreadState(folding: thread.events))
+        guard let decision else {
+            guard case .refuse(let error) = found else {
+                Issue.record("another run is done again than the client names")
+                return
+            }
+            #expect(error.code == .runUnknown)
+            return
+        }
+        #expect(found == decision)
+    }
+}
