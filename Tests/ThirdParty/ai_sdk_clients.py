@@ -128,7 +128,7 @@ class Message:
                 approval = {"id": forged or part["approval"]["id"], "approved": approved}
                 part = {**part, "state": "approval-responded", "approval": approval}
             parts.append(part)
-        return {"id": self.id, "role": "assistant", "parts": parts}
+        return {"id": self.id, "role": "assistant", "parts": parts, "metadata": self.end.get("messageMetadata")}
 
 
 def user(name, text):
@@ -175,6 +175,16 @@ def loaded(service, chat):
     return service.request("GET", f"/ai-sdk/guide/{chat}/messages").json()
 
 
+def check_goes_on(later, earlier):
+    """A message that is read again has what it had, and what the agent did since beside its question."""
+    for part, before in zip(later.content(), earlier.content()):
+        changes = {key for key in part if part[key] != before.get(key)}
+        if changes and (before.get("state") != "input-available" or not changes <= {"state", "output", "errorText"}):
+            raise Fault(f"a part has changed: {before}, then {part}")
+    if len(later.content()) < len(earlier.content()):
+        raise Fault(f"parts are missing: {later.content()}, not {earlier.content()}")
+
+
 def check_loaded(service, chat, wanted):
     """What a page that is loaded again has is what the client had."""
     compare(loaded(service, chat)[-1]["parts"], wanted)
@@ -207,7 +217,7 @@ def check_chats(service):
     expect("the messages of the page", [message["id"] for message in loaded(service, "c")], ["u_1", first.id, "u_2", again.id])
     old = post(service, body("five", user("u", "secret words")), query="?version=5")
     expect("the status in version 5", old.status, "waiting")
-    expect("the status of what is resumed in version 5", resume(service, "five", 5).content(), old.content())
+    check_goes_on(resume(service, "five", 5), old)
     for chat in ("c", "nowhere"):
         expect(f"resuming {chat}", resume(service, chat), None)
     named = body("c", user("u_2", "ordinary words"), trigger="regenerate-message", messageId="not there")
@@ -228,7 +238,7 @@ def check_questions(service):
         expect("the status", message.status, "waiting")
         reloaded = resume(service, chat)
         expect("resuming what waits", (reloaded.id, reloaded.status), (message.id, "waiting"))
-        expect("what was asked, after a reload", reloaded.parts, message.parts)
+        check_goes_on(reloaded, message)
         # Others write meanwhile; the request that asked is sent again, since its answer was lost.
         post(service, body(chat, user("between", "ordinary words")))
         expect("the status of the same message again", post(service, body(chat, user("u", "secret words"))).status, "waiting")
@@ -356,7 +366,8 @@ def take(*chunks, version=6):
 
 def self_test():
     text, end = {"type": "text-start", "id": "t"}, {"type": "finish"}
-    take(text, {"type": "text-delta", "id": "t", "delta": "a"}, {"type": "text-end", "id": "t"}, {"type": "finish-step"}, end)
+    delta = {"type": "text-delta", "id": "t", "delta": "a"}
+    take(text, delta, {"type": "text-end", "id": "t"}, {"type": "finish-step"}, end)
     request = {"type": "tool-approval-request", "approvalId": "a", "toolCallId": "c"}
     return check_broken(
         "ai_sdk_clients",
@@ -371,6 +382,8 @@ def self_test():
             ("open at the end of a step", "is open", lambda: take(text, {"type": "finish-step"})),
             ("too late", "after the end", lambda: take(end, text)),
             ("a part too few", "number of parts", lambda: compare([], take(text))),
+            ("a part too few later", "parts are missing", lambda: check_goes_on(Message(), take(text))),
+            ("another text later", "has changed", lambda: check_goes_on(take(text), take(text, delta))),
         ],
     )
 

@@ -277,7 +277,7 @@ class Client:
 
     def __init__(self, thread, after, auth):
         self.thread, self.after, self.auth = thread, after, auth
-        self.namespace = f"/threads/{thread}" if thread else "/"
+        self.namespace = thread if thread and thread.startswith("/") else f"/threads/{thread}" if thread else "/"
         first = 0 if after in ("start", "now") else int(after.split("-")[1])
         self.follower = self.make_follower(thread, first) if thread else None
         self.others = []
@@ -556,6 +556,8 @@ class RawClient(Client):
         self.is_moving = False
         self.reading = self.socket = None
         self.pid = None
+        # A client moves when what it has posted is answered.
+        self.posting = asyncio.Lock()
         # A connection for each request: those that are kept would be tried again behind the back of the check.
         self.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
 
@@ -585,7 +587,7 @@ class RawClient(Client):
             return response.status, await response.text()
 
     async def post(self, payload, status=200):
-        async with self.http.post(self.url(), data=payload.encode(), headers=PLAIN) as response:
+        async with self.posting, self.http.post(self.url(), data=payload.encode(), headers=PLAIN) as response:
             text = await response.text()
             if status is not None:
                 expect(f"the answer to a POST of {payload[:100]} ({text})", response.status, status)
@@ -657,8 +659,9 @@ class RawClient(Client):
         socket = await self.probe()
         self.is_moving = True
         await self.bounded(self.reading, "the answer to the poll that is under way")
-        await socket.send_str("5")
-        self.socket = socket
+        async with self.posting:
+            await socket.send_str("5")
+            self.socket = socket
         self.reading = asyncio.create_task(self.read())
 
     async def read(self):
@@ -740,9 +743,9 @@ def fetch_bundle():
 
 Case = namedtuple("Case", "name run arguments")
 CASES = []
-SLOWLY = ("--demo-pace", "20")
+SLOWLY = ("--demo-pace", "200")
 AT_ONCE = ("--demo-pace", "0")
-WITH_TOKENS = ("--auth", "jwt", "--jwt-secret-file", "{secret}")
+WITH_TOKENS = (*AT_ONCE, "--auth", "jwt", "--jwt-secret-file", "{secret}")
 
 
 def case(name, kinds=None, arguments=AT_ONCE):
@@ -1109,7 +1112,8 @@ async def stopped(world, kind):
 async def old_session(world):
     client = await world.client("aiohttp")
     await world.kill()
-    await client.until(lambda: client.reading.done(), "the end of the polls") if not client.reading.done() else None
+    await client.bounded(client.reading, "the end of the polls")
+    client.fault = None
     await world.start()
     status, text = await client.get()
     expect("a poll", (status, json.loads(text)), (400, {"code": 1, "message": "Session ID unknown"}))
@@ -1121,7 +1125,6 @@ async def old_session(world):
         expect("the status of a WebSocket", refusal.status, 400)
     else:
         raise Fault("a WebSocket with the id of before has begun")
-    client.fault = None
     await world.stop()
 
 
@@ -1161,8 +1164,7 @@ async def expect_gone(client, count=1):
 @case("a namespace that there is not is refused for good", ["Python over WebSocket", "JavaScript over WebSocket"])
 async def unknown_namespace(world, kind):
     for name in ("/rooms/x", "/threads/", "/threads/%zz", "/threads/%20"):
-        client = KINDS[kind]("x", "start", {})
-        client.namespace = name
+        client = KINDS[kind](name, "start", {})
         world.clients.append(client)
         await client.connect(world.line, False)
         refusal = await client.until_state("connect_error")
@@ -1187,23 +1189,41 @@ def code(refusal):
 @case("a client whose token does not count, or not for the thread, is refused for good",
       ["Python over WebSocket", "Python over polls", "JavaScript over WebSocket", "JavaScript over polls"], WITH_TOKENS)
 async def forbidden(world, kind):
-    owner = await world.client("aiohttp", "t_owned", auth={"token": token("u_owner")})
+    owner = await world.client("aiohttp", "u_owner~t", auth={"token": token("u_owner")})
     answer = await owner.call("message", message("ordinary words"))
     expect("the owner's question", answer.get("ok"), True)
     for auth, expected in [
         ({}, "auth.missing"), ({"token": "x"}, "auth.invalid"), ({"token": token(seconds=-300)}, "auth.expired"),
-        ({"token": token("u_other")}, "thread.unknown"), ({"token": 7}, "auth.missing"),
+        ({"token": 7}, "auth.missing"),
     ]:
-        client = await world.client(kind, "t_owned", auth=auth, wait=False)
+        client = await world.client(kind, "u_owner~t", auth=auth, wait=False)
         expect(f"the refusal of {str(auth)[:30]}", code(await client.until_state("connect_error")), expected)
         await expect_gone(client, 0)
     await owner.until_event("agent_completed")
     await world.stop()
 
 
+@case("the thread of somebody else is like one that nobody has begun", LIBRARIES, WITH_TOKENS)
+async def of_others(world, kind):
+    owner = await world.client("aiohttp", "u_owner~t", auth={"token": token("u_owner")})
+    expect("the owner's question", (await owner.call("message", message("ordinary words"))).get("ok"), True)
+    said = []
+    for thread in ("u_owner~t", "u_owner~u"):
+        client = await world.client(kind, thread, auth={"token": token("u_other")})
+        await client.until(lambda client=client: client.follower.names == ["live"], "the end of nothing")
+        refusal = await client.call("message", message("ordinary words"))
+        said.append(json.dumps(refusal).replace(thread, "the thread"))
+        expect("the refusal", refusal["error"]["code"], "thread.unknown")
+    expect("what is said of a thread that is there, and of one that is not", said[0], said[1])
+    await owner.until_event("agent_completed")
+    for client in world.clients[1:]:
+        expect("what others got", client.follower.names, ["live"])
+    await world.stop()
+
+
 @case("a client whose token has expired is told so, and goes on with another", JAVASCRIPT, WITH_TOKENS)
 async def expired(world, kind):
-    client = await world.client(kind, auth={"token": token(seconds=-300)}, wait=False)
+    client = await world.client(kind, "u_1~t", auth={"token": token(seconds=-300)}, wait=False)
     expect("the refusal", code(await client.until_state("connect_error")), "auth.expired")
     client.send("again", {"token": token(), "after": "start"})
     await client.until_state("connect")
@@ -1317,7 +1337,7 @@ async def joins(world, kind):
     expect("the answer to another join", answer.get("ok"), True)
     await until(6)
     expect("the event that it has missed", readers["t_1"].sequence, 4)
-    answer = await client.call("join", {"thread_id": "%"})
+    answer = await client.call("join", {"thread_id": ""})
     expect("the answer to a join of what is no thread", (answer["ok"], "code" in answer["error"]), (False, True))
     answer = await client.call("message", {"thread_id": "t_2", **message("ordinary words")})
     expect("the answer to a question", answer.get("ok"), True)
@@ -1350,6 +1370,7 @@ def check(binary, words):
         began = time.monotonic()
         try:
             asyncio.run(attempt(binary, one))
+            print(f"{time.monotonic() - began:6.1f} s  {one.name}", flush=True)
         except Fault as fault:
             print(f"FAILED: {one.name}: {fault} (after {time.monotonic() - began:.1f} s)", flush=True)
             failed += 1

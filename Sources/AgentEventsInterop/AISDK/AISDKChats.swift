@@ -56,7 +56,7 @@ struct AISDKChats: Sendable {
             let place = Place(thread: input.thread, principal: principal, dialect: Self.dialect(request))
             switch input.kind {
             case .message(let id, let text): return try await send(id, text, agent, place)
-            case .answers(let answers): return try await answer(answers, place)
+            case .answers(let answers, let end): return try await answer(answers, after: end, place)
             case .regenerate(let message): return try await regenerate(message, agent, place)
             }
         }
@@ -120,7 +120,11 @@ struct AISDKChats: Sendable {
     // MARK: Answers
 
     /// Nothing of the client's messages is believed but the ids and the decisions, and these for what is open in the log.
-    private func answer(_ answers: [AISDKInput.Answer], _ place: Place) async throws -> Response {
+    private func answer(
+        _ answers: [AISDKInput.Answer],
+        after end: Cursor?,
+        _ place: Place
+    ) async throws -> Response {
         let state = try await hub.state(of: place.thread, for: place.principal)
         var start: UInt64 = 0
         var root: RunID?
@@ -152,14 +156,24 @@ struct AISDKChats: Sendable {
                 CommandRequest(thread: place.thread, key: key, body), as: place.principal)
             start = max(start, accepted.cursors.last?.sequence ?? 0)
         }
-        return try await goOn(root, after: start, place)
+        return try await goOn(root, answeredAt: start, after: min(end?.sequence ?? start, start), place)
     }
 
     /// A continuation of the message of a run, after an answer.
-    private func goOn(_ root: RunID, after start: UInt64, _ place: Place) async throws -> Response {
-        let machine = AISDKStateMachine(place.dialect, root: root, message: root.rawValue, waitsFrom: start + 1)
+    ///
+    /// - Parameters:
+    ///   - answer: the number of the last answer's event.
+    ///   - end: the number of the event with which the part ended that the client has. A run may have done more since then: what it
+    ///     began beside the question.
+    private func goOn(
+        _ root: RunID,
+        answeredAt answer: UInt64,
+        after end: UInt64,
+        _ place: Place
+    ) async throws -> Response {
+        let machine = AISDKStateMachine(place.dialect, root: root, message: root.rawValue, waitsFrom: answer + 1)
         let (noted, cursor) = try await ThreadPart.noting(
-            place.thread, in: machine, of: hub, for: place.principal, upTo: start)
+            place.thread, in: machine, of: hub, for: place.principal, upTo: end)
         return stream(place).response(noted, after: cursor)
     }
 

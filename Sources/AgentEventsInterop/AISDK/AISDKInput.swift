@@ -13,7 +13,9 @@ struct AISDKInput: Hashable, Sendable {
         /// A user's message.
         case message(id: String, text: String)
         /// The last one is the assistant's: a person has answered.
-        case answers([Answer])
+        ///
+        /// - Parameter after: where the part of the message ended that the client has; `nil` if it does not say so.
+        case answers([Answer], after: Cursor?)
         /// The run is to be done again whose message the client names; `nil` for the last one.
         case regenerate(message: String?)
     }
@@ -42,7 +44,8 @@ struct AISDKInput: Hashable, Sendable {
             }
             kind = .message(id: id, text: text)
         } else if last?["role"]?.stringValue == "assistant" {
-            kind = .answers(Self.answers(in: last?["parts"]?.arrayValue ?? []))
+            kind = .answers(
+                Self.answers(in: last?["parts"]?.arrayValue ?? []), after: try Self.cursor(in: last?["metadata"]))
         } else {
             throw ProtocolError(.requestInvalid, "there is a message of a user to answer", path: "$.messages")
         }
@@ -57,6 +60,17 @@ struct AISDKInput: Hashable, Sendable {
             else { return nil }
             return Answer(approval: id, isApproved: isApproved)
         }
+    }
+
+    /// As the finish of the part before told it.
+    private static func cursor(in metadata: JSONValue?) throws(ProtocolError) -> Cursor? {
+        guard let value = metadata?[AISDKChunks.metadata]?["cursor"] else { return nil }
+        guard let cursor = value.stringValue.flatMap({ Cursor($0) }) else {
+            throw ProtocolError(
+                .requestInvalid, "the cursor of a message's metadata is the one that was sent with it",
+                path: "$.messages")
+        }
+        return cursor
     }
 
     static func identifier<Kind: Identifier>(_ text: String, _ name: String) throws(ProtocolError) -> Kind {

@@ -23,8 +23,9 @@ final class EngineSession {
     private(set) var writtenByteCount: UInt64 = 0
     private var poll: (id: Int, promise: EventLoopPromise<PollAnswer>)?
     private var pollCount = 0
-    /// POSTs that are read, but not answered while the application wants nothing.
-    private var heldPosts: [EventLoopPromise<Bool>] = []
+    /// A POST that came while the application wanted nothing: it is answered once that has taken it. One before it is answered at once,
+    /// and not held until the application wants more: python-engineio forgets to say goodbye while a POST of its own has no answer.
+    private var heldPost: (packets: [EnginePacket], promise: EventLoopPromise<Bool>)?
     private var webSocket: MessageWebSocket?
     private(set) var isWritable = true
     private var isReading = true
@@ -86,12 +87,11 @@ final class EngineSession {
         if machine.wrote() { answerPoll() }
     }
 
-    private func takePackets() -> [EnginePacket] {
-        defer {
-            packets = []
-            waitingByteCount = 0
-        }
-        return packets
+    private func takePackets(upTo count: Int = .max) -> [EnginePacket] {
+        let taken = packets.prefix(count)
+        packets.removeFirst(taken.count)
+        waitingByteCount -= taken.reduce(0) { $0 + $1.byteCount }
+        return Array(taken)
     }
 
     private func sendFrames() {
@@ -133,7 +133,8 @@ final class EngineSession {
     private func answerPoll(alsoWith last: EnginePacket? = nil) {
         guard let poll else { return }
         self.poll = nil
-        poll.promise.succeed(.packets(EnginePacket.encode(takePackets() + (last.map { [$0] } ?? []))))
+        let end = last.map { [$0] } ?? []
+        poll.promise.succeed(.packets(EnginePacket.encode(takePackets(upTo: settings.pollPacketCount - end.count) + end)))
         updateWritability()
     }
 
@@ -190,15 +191,19 @@ final class EngineSession {
             promise.succeed(false)
             return fail()
         }
-        for packet in received { receive(packet) }
-        application?.readComplete()
-        if isReading || machine.isClosed { return endPost(promise, isTaken: true) }
-        heldPosts.append(promise)
+        guard isReading || machine.isClosed else {
+            // There are no two at a time.
+            heldPost = (received, promise)
+            return
+        }
+        take(received, promise)
     }
 
-    private func endPost(_ promise: EventLoopPromise<Bool>, isTaken: Bool) {
+    private func take(_ received: [EnginePacket], _ promise: EventLoopPromise<Bool>) {
+        for packet in received { receive(packet) }
+        application?.readComplete()
         machine.endedPost()
-        promise.succeed(isTaken)
+        promise.succeed(true)
     }
 
     /// - Returns: whether its body is read.
@@ -218,8 +223,9 @@ final class EngineSession {
         isReading = isEnabled
         webSocket?.setReading(isEnabled)
         guard isEnabled else { return }
-        for promise in heldPosts { endPost(promise, isTaken: true) }
-        heldPosts = []
+        guard let (packets, promise) = heldPost else { return }
+        heldPost = nil
+        take(packets, promise)
     }
 
     private func receive(_ packet: EnginePacket) {
@@ -401,8 +407,8 @@ final class EngineSession {
         let socket = webSocket
         webSocket = nil
         socket?.close(end == .violation ? .protocolAbuse : .goingAway, reason: "the session has ended")
-        for promise in heldPosts { promise.succeed(true) }
-        heldPosts = []
+        heldPost?.promise.succeed(true)
+        heldPost = nil
         poll?.promise.succeed(.refused)
         poll = nil
         packets = []

@@ -16,6 +16,8 @@ package struct EngineSettings: Hashable, Sendable {
     package var noopMilliseconds: Int64 = 100
     /// The time for which a session that has ended waits for the next poll, to tell it so, in milliseconds.
     package var lingerMilliseconds: Int64 = 5000
+    /// The largest number of packets in the answer to a poll: python-engineio takes no more unless it is told to (`max_decode_packets`).
+    package var pollPacketCount = 16
     /// The number of bytes that may wait for a client before nothing further is taken for it.
     package var watermarkByteCount = 256 * 1024
 

@@ -16,7 +16,7 @@ struct AISDKInputTests {
             "messages": [["id": "r_1", "role": "assistant", "parts": [["type": "text", "text": "forged"], part]]],
         ]
         let input = try AISDKInput(body.encoded())
-        #expect(input.kind == .answers([.init(approval: "r_1/a_1", isApproved: false)]))
+        #expect(input.kind == .answers([.init(approval: "r_1/a_1", isApproved: false)], after: nil))
         let empty: JSONValue = ["id": "t_1", "messages": []]
         #expect(throws: ProtocolError.self) { try AISDKInput(empty.encoded()) }
     }
@@ -27,7 +27,21 @@ struct AISDKInputTests {
             "type": "dynamic-tool", "state": "approval-responded", "approval": ["id": "r_1/a_1", "approved": true],
         ]
         let body: JSONValue = ["id": "t_1", "messages": [["role": "assistant", "parts": [part, part]]]]
-        #expect(try AISDKInput(body.encoded()).kind == .answers([.init(approval: "r_1/a_1", isApproved: true)]))
+        #expect(try AISDKInput(body.encoded()).kind == .answers([.init(approval: "r_1/a_1", isApproved: true)], after: nil))
+    }
+
+    @Test
+    func aMessageSaysWhereThePartEndedThatTheClientHas() throws {
+        func kind(_ cursor: JSONValue) throws -> AISDKInput.Kind {
+            let message: JSONValue = [
+                "role": "assistant", "parts": [], "metadata": ["agentEvents": ["status": "waiting", "cursor": cursor]],
+            ]
+            return try AISDKInput((["id": "t_1", "messages": [message]] as JSONValue).encoded()).kind
+        }
+        #expect(try kind("3-7") == .answers([], after: EventID(generation: 3, sequence: 7)))
+        for other in ["7", 7, ["seq": 7]] as [JSONValue] {
+            #expect(throws: ProtocolError.self) { try kind(other) }
+        }
     }
 
     // MARK: Another answer

@@ -61,6 +61,31 @@ struct AISDKStateMachineTests {
             ])
     }
 
+    /// An agent may go on beside its question, when the part of the message that asks has ended.
+    @Test
+    func aContinuationHasWhatWasDoneBetweenTheQuestionAndTheAnswer() throws {
+        var thread = RecordedThread()
+        thread.start("r_1")
+        thread.call("r_1", "c_1", "write")
+        thread.request("r_1", "a_1", call: "c_1")
+        let asked = Int(thread.head)
+        thread.call("r_1", "c_2", "read")
+        thread.called("r_1", "c_2", "read")
+        thread.said("r_1", "Meanwhile I have read.", "m_1")
+        thread.request("r_1", "a_2", call: nil)
+        thread.resolve("r_1", "a_1")
+        let answered = thread.head
+        let frames = Self.stream(thread, waitsFrom: answered + 1, noted: asked)
+        #expect(
+            Self.types(frames) == [
+                "start", "start-step", "tool-input-start", "tool-input-available", "tool-output-available", "text-start",
+                "text-delta", "text-end", "data-approval",
+            ])
+        var client = AISDKClient(.version6, calls: ["r_1/c_1"])
+        try client.apply(frames)
+        #expect(!client.hasEnded)
+    }
+
     /// A page resumes at any moment: a message that waits then ends there, also when others have spoken since, and one that was
     /// answered before is whole.
     @Test(arguments: [AISDKDialect.version6, .version5])
