@@ -23,7 +23,8 @@ third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_ru
     every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories \
     webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts operating \
     tls listening deployment tokens abuse isolation timing deletion backups traces heads \
-    goodbye server_sent_events watched_threads origins agui_clients ai_sdk_clients socketio_protocol
+    goodbye server_sent_events watched_threads origins agui_clients ai_sdk_clients socketio_protocol \
+    socketio_clients
 # Scripts that drive a browser: inspector_page judges what a frame costs, and runs alone; inspector_frames, which takes long, and the
 # long self-test of inspector_live are for `make browser`.
 browsed := examples hostile_page inspector_live inspector_refusals event_source
@@ -32,7 +33,7 @@ browser_self_tests := inspector_page $(filter-out inspector_live,$(browsed))
 beside := pipelined bad_input field_drafts crash full_disk deletion heads demo_run taking_part commands \
     command_input command_crashes restarts tokens tail_client histories webhook_receiver outside_runs pipes \
     backups operating traces mounted tls listening deployment server_sent_events watched_threads origins \
-    agui_clients ai_sdk_clients socketio_protocol
+    agui_clients ai_sdk_clients socketio_protocol socketio_clients
 # The long checks are of release builds.
 release_build := sh -c 'swift build -c release --product agent-events && swift build -c release --product agent-events-simulation'
 simulation := .build/release/agent-events-simulation
@@ -179,7 +180,8 @@ clean:
 	@.ci/setup checks
 	@python3 -m venv .build/venv
 	@$(python) -m pip install --quiet --disable-pip-version-check --requirement Tests/requirements.txt
-	@echo "set-up: Python packages in .build/venv"
+	@$(python) Tests/ThirdParty/socketio_clients.py --set-up
+	@echo "set-up: Python packages in .build/venv, and the JavaScript client of Socket.IO"
 	@touch $@
 
 .build/setup/browser: .build/setup/checks Tests/Browser/requirements.txt

@@ -86,7 +86,9 @@ struct EngineStateMachineTests {
     @Test func aSessionThatEndsBetweenPollsTellsTheNextOne() {
         var machine = EngineStateMachine(isWebSocket: false)
         #expect(machine.end() == .linger)
-        #expect(machine.beganPoll(hasPackets: true) == .answerWithClose)
+        #expect(machine.beganPoll(hasPackets: true) == .answer)
+        #expect(machine.beganPoll(hasPackets: true) == .answer)
+        #expect(machine.beganPoll(hasPackets: false) == .end)
         #expect(machine.beganPoll(hasPackets: false) == .refuse)
     }
 

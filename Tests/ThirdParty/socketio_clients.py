@@ -19,6 +19,7 @@ import sys
 import time
 import zipfile
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import aiohttp
@@ -1041,20 +1042,18 @@ async def returns(world, kind):
 async def killed(world, kind):
     client = await world.client(kind)
     answer = await client.call("message", message("ordinary words"))
-    for count in (1, 2):
-        deltas = lambda: sum(event["type"] == "message_delta" for event in client.follower.events)
-        before = deltas()
-        await client.until(lambda: deltas() > before + 2, "the middle of the run")
-        await world.kill()
-        await client.until_state("disconnect", count)
-        await world.start()
-        await client.until_state("connect", count + 1)
+    fragments = lambda: sum(event["type"] == "message_delta" for event in client.follower.events)
+    await client.until(lambda: fragments() > 2, "the middle of the run")
+    await world.kill()
+    await client.until_state("disconnect")
+    await world.start()
+    await client.until_state("connect", 2)
     again = await client.call("message", message("ordinary words"))
     expect("the same key after all that", (again["ok"], again["cursors"]), (True, answer["cursors"]))
     await client.until_event("agent_completed")
     await world.compare(client)
     if kind in JAVASCRIPT:
-        expect_return(client, 2)
+        expect_return(client, 1)
     await world.stop()
 
 
@@ -1363,19 +1362,49 @@ async def attempt(binary, chosen, **changes):
 
 
 def check(binary, words):
-    """Returns how many checks failed."""
-    failed = 0
-    chosen = [one for one in CASES if words in one.name]
-    for one in chosen:
+    """Returns how many checks failed. They have a service each, and wait more than they compute."""
+
+    def verdict(one):
         began = time.monotonic()
         try:
             asyncio.run(attempt(binary, one))
-            print(f"{time.monotonic() - began:6.1f} s  {one.name}", flush=True)
         except Fault as fault:
             print(f"FAILED: {one.name}: {fault} (after {time.monotonic() - began:.1f} s)", flush=True)
-            failed += 1
-    print(f"socketio_clients: {len(chosen) - failed} passed, {failed} failed")
-    return failed
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as threads:
+        verdicts = list(threads.map(verdict, [one for one in CASES if words in one.name]))
+    print(f"socketio_clients: {sum(verdicts)} passed, {verdicts.count(False)} failed")
+    return verdicts.count(False)
+
+
+def self_test(binary):
+    """Each check notices a service that says something else."""
+    global SECONDS
+    SECONDS = 5
+
+    def broken(words, before=b"", after=b"", **changes):
+        one = next(one for one in CASES if words in one.name)
+        return lambda: asyncio.run(attempt(binary, one, change=lambda piece: piece.replace(before, after), **changes))
+
+    return check_broken("socketio_clients", [
+        ("an event with another number", "t_1", broken("(JavaScript over WebSocket)", b'"seq":3,', b'"seq":4,')),
+        ("an event without a cursor", "not as it should be", broken("(Python over WebSocket)", b'"id":"', b'"di":"')),
+        ("no end of what was missed", "the end of nothing", broken("somebody else", b'["live",', b'["life",')),
+        ("no acknowledgement", "was not acknowledged", broken("(Python over polls)", b'43/threads/t_1,', b'43/threads/t_2,')),
+        ("an acknowledgement that is a refusal", "all was taken", broken("(aiohttp)", b'"ok":true', b'"ok":null')),
+        ("no recovery", "recovered", broken("has got no event yet", b'"pid":"', b'"pjd":"')),
+        ("a slow second poll", "a poll waits for", broken("second poll", delay=0.4)),
+        ("an unknown session with another code", "a poll", broken("session of before", b'"code":1', b'"code":2')),
+        ("a namespace refused otherwise", "the refusal of", broken("a namespace that", b"Invalid n", b"Invalld n")),
+        ("a token refused otherwise", "the refusal of", broken("does not count", b'"auth.missing"', b'"auth.invalid"')),
+        ("a thread of others that is there", "refusal", broken("somebody else", b"thread.unknown", b"thread.foreign")),
+        ("a binary value that is taken", "binary values", broken("binary values", b'"ok":false', b'"ok":null ')),
+        ("a leave of no thread", "a leave", broken("in the namespace of all", b'"thread_id":"t_1"}', b'"thread_di":"t_1"}')),
+        ("no reset", "ends in a string", broken("a place that the log does not have", b'["reset",', b'["other",')),
+        ("an event that comes again", "came again", broken("in either direction", b'"seq":9,', b'"seq":8,')),
+    ])
 
 
 def main():
@@ -1383,8 +1412,11 @@ def main():
     add_binary_option(parser)
     parser.add_argument("--self-test", action="store_true", help="prove that the checks can fail")
     parser.add_argument("--only", default="", metavar="WORDS", help="run the checks that have these words in their sentence")
+    parser.add_argument("--set-up", action="store_true", help="only fetch the client of JavaScript, unless it is there")
     options = parser.parse_args()
     fetch_bundle()
+    if options.set_up:
+        return 0
     if options.self_test:
         return self_test(options.binary)
     return 1 if check(options.binary, options.only) else 0

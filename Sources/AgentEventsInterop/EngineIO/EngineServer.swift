@@ -149,8 +149,14 @@ final class EngineServer: Sendable {
         } catch {
             throw .sessionUnknown
         }
-        guard case .packets(let payload) = answer else { throw .requestInvalid }
-        return Self.response(payload) { entry.eventLoop.execute { entry.session.value.lostAnswer() } }
+        switch answer {
+        case .packets(let payload):
+            return Self.response(payload) { entry.eventLoop.execute { entry.session.value.lostAnswer() } }
+        case .ended:
+            return Self.response(.serviceUnavailable, "the session has ended")
+        case .refused:
+            throw .requestInvalid
+        }
     }
 
     private func post(

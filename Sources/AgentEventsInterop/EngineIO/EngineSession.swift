@@ -37,6 +37,9 @@ final class EngineSession {
     enum PollAnswer: Sendable {
         case packets(ByteBuffer)
         case refused
+        /// The session has ended, and the client is to come back. The packet `close` would not say so: python-engineio does not come back
+        /// after it.
+        case ended
     }
 
     init(
@@ -130,11 +133,10 @@ final class EngineSession {
         }
     }
 
-    private func answerPoll(alsoWith last: EnginePacket? = nil) {
+    private func answerPoll() {
         guard let poll else { return }
         self.poll = nil
-        let end = last.map { [$0] } ?? []
-        poll.promise.succeed(.packets(EnginePacket.encode(takePackets(upTo: settings.pollPacketCount - end.count) + end)))
+        poll.promise.succeed(.packets(EnginePacket.encode(takePackets(upTo: settings.pollPacketCount))))
         updateWritability()
     }
 
@@ -143,6 +145,11 @@ final class EngineSession {
         guard let poll else { return }
         self.poll = nil
         poll.promise.succeed(.packets(EnginePacket.encode([packet])))
+    }
+
+    private func endPoll() {
+        poll?.promise.succeed(.ended)
+        poll = nil
     }
 
     // MARK: Polls
@@ -156,9 +163,8 @@ final class EngineSession {
             answerPoll()
         case .wait:
             poll = (pollCount, promise)
-        case .answerWithClose:
-            poll = (pollCount, promise)
-            answerPoll(alsoWith: .close)
+        case .end:
+            promise.succeed(.ended)
             finish(.here)
         case .refuse:
             promise.succeed(.refused)
@@ -256,7 +262,7 @@ final class EngineSession {
         guard !machine.isClosed else { return }
         switch machine.end() {
         case .none, .linger: break
-        case .answerPoll: answerPoll(alsoWith: .close)
+        case .answerPoll: answerPoll(only: .close)
         case .closeWebSocket:
             webSocket?.close(.protocolAbuse, reason: "that is no packet of the protocol")
         }
@@ -357,7 +363,7 @@ final class EngineSession {
             // An answer may stand in what is not read.
             guard self.isReading else { return self.scheduleDeadline() }
             guard self.machine.isPongMissing() else { return }
-            if case .answerPoll = self.machine.end() { self.answerPoll(alsoWith: .close) }
+            if case .answerPoll = self.machine.end() { self.endPoll() }
             self.machine.forget()
             self.webSocket?.close(.heartbeatMissed, reason: "ping timeout")
             self.finish(.pingTimeout)
@@ -377,7 +383,7 @@ final class EngineSession {
         switch machine.end() {
         case .none: break
         case .answerPoll:
-            answerPoll(alsoWith: .close)
+            endPoll()
             finish(.here)
         case .linger:
             endUpgrade()

@@ -3,7 +3,7 @@
 ///     polling ── a WebSocket comes ──> trying ── 2probe ──> probed ── 5 ──> webSocket
 ///       ^ └── end ──> closing           │                     │               └── end ──> closed
 ///       └──── the WebSocket is gone ────┴─────────────────────┘
-///     closing ── a poll takes the rest, or none comes ──> closed
+///     closing ── polls have taken the rest and one is told of the end, or none comes ──> closed
 ///
 /// While it is probed nothing but noops goes to polls: the client drops the poll that it has when it moves.
 package struct EngineStateMachine: Equatable {
@@ -33,8 +33,8 @@ package struct EngineStateMachine: Equatable {
         /// The packets that wait are the answer.
         case answer
         case wait
-        /// The packets that wait, and the end.
-        case answerWithClose
+        /// It is told of the end.
+        case end
         /// It is refused, and the session stays.
         case refuse
         /// It is refused, the poll before is told of the end, and the session ends.
@@ -46,8 +46,9 @@ package struct EngineStateMachine: Equatable {
         case .webSocket, .closed:
             return .refuse
         case .closing:
+            if hasPackets { return .answer }
             state = .closed
-            return .answerWithClose
+            return .end
         case .polling, .trying, .probed:
             guard !hasPoll else {
                 hasPoll = false
@@ -237,9 +238,9 @@ package struct EngineStateMachine: Equatable {
 
     package enum EndAction: Equatable {
         case none
-        /// The poll that waits gets the rest, and the end.
+        /// The poll that waits is told.
         case answerPoll
-        /// The next poll does, if it comes in time.
+        /// The polls that come get the rest, and are told, if they come in time.
         case linger
         case closeWebSocket
     }
