@@ -240,8 +240,8 @@ let package = Package(
         .target(
             name: "AgentEventsFuzzing",
             dependencies: [
-                "AgentEvents", "AgentEventsHub", "AgentEventsProtocol", "AgentEventsServer", "AgentEventsSimulation",
-                "AgentEventsTokens",
+                "AgentEvents", "AgentEventsHub", "AgentEventsInterop", "AgentEventsProtocol", "AgentEventsServer",
+                "AgentEventsSimulation", "AgentEventsTokens",
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Crypto", package: "swift-crypto", condition: tokens),
                 .product(name: "Logging", package: "swift-log", condition: server),

@@ -15,6 +15,7 @@ enum FuzzBeginnings {
         case .http: texts(requests) + [post(Array(messages[0].utf8))]
         case .fields: texts(fields) + [binaryProxyHeader]
         case .body: bodies
+        case .interop: texts(interop)
         }
     }
 
@@ -56,6 +57,19 @@ enum FuzzBeginnings {
         "null",
         "agent-events.v1, bearer.a.b.c", "Bearer a.b.c", "10.0.0.0/8", "2001:db8::/32", "gzip, identity",
         "a=1&token=b&%74oken=c",
+    ]
+
+    private static let interop = [
+        "40", "40/threads/t_1,{\"token\":\"a\",\"pid\":\"s_1.3-1\",\"offset\":\"3-4\"}", "2probe", "3", "1",
+        "42/threads/t_1,7[\"message\",{\"key\":\"k\",\"data\":{\"text\":\"Hello\"}}]\u{1E}3\u{1E}41/threads/t_1,",
+        "452-[\"emit\",{\"_placeholder\":true,\"num\":0},{\"_placeholder\":true,\"num\":1}]\u{1E}bAQID\u{1E}bAQ==",
+        "4510000-[\"emit\"]", "42[\"disconnect\"]", "43/a,1[]", "44{\"message\":\"no\"}",
+        "EIO=4&transport=polling&sid=a%41&t=1", "transport=websocket&EIO=3",
+        #"{"threadId":"t_1","runId":"r_1","protocolVersion":"1.0","tools":[],"context":[],"forwardedProps":{},"state":{},"messages":[{"id":"m_1","role":"user","content":"Hello"}]}"#,
+        #"{"threadId":"t_1","runId":"r_2","messages":[],"resume":[{"interruptId":"r_1/a_1","status":"resolved","payload":{"approved":false}}]}"#,
+        #"{"id":"t_1","trigger":"submit-message","messages":[{"id":"m_1","role":"user","parts":[{"type":"text","text":"Hello"}]}]}"#,
+        #"{"id":"t_1","messages":[{"id":"r_1","role":"assistant","metadata":{"agentEvents":{"cursor":"3-7"}},"parts":[{"type":"dynamic-tool","state":"approval-responded","approval":{"id":"r_1/a_1","approved":true}}]}]}"#,
+        #"{"id":"t_1","trigger":"regenerate-message","messageId":"r_1","messages":[]}"#,
     ]
 
     private static let binaryProxyHeader: [UInt8] =

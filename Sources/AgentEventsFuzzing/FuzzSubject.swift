@@ -20,13 +20,15 @@ package enum FuzzSubject: String, CaseIterable, Sendable {
     case fields
     /// Compressed bodies.
     case body
+    /// What clients of other protocols send.
+    case interop
 
     /// The number of inputs of a hundred that a subject gets.
     var share: Int {
         switch self {
-        case .json: 20
-        case .event: 12
-        case .message: 16
+        case .json: 18
+        case .event: 10
+        case .message: 14
         case .lines: 10
         case .token: 10
         case .claims: 8
@@ -34,6 +36,7 @@ package enum FuzzSubject: String, CaseIterable, Sendable {
         case .http: 6
         case .fields: 8
         case .body: 4
+        case .interop: 6
         }
     }
 
@@ -71,6 +74,7 @@ package final class FuzzBench {
         case .http: connections.problem(ofRequests: input)
         case .fields: FieldSubject.problem(of: input)
         case .body: BodySubject.problem(of: input)
+        case .interop: InteropSubject.problem(of: input)
         }
     }
 }

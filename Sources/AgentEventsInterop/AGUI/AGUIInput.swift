@@ -1,8 +1,8 @@
 import AgentEvents
-import AgentEventsProtocol
+package import AgentEventsProtocol
 
 /// The body by which a client of AG-UI starts an agent (`RunAgentInput`).
-struct AGUIInput: Hashable, Sendable {
+package struct AGUIInput: Hashable, Sendable {
     /// An answer to a question that was open when the last run ended.
     struct Answer: Hashable, Sendable {
         /// The question, as the interrupt named it.
@@ -30,7 +30,7 @@ struct AGUIInput: Hashable, Sendable {
     let answers: [Answer]?
 
     /// - Throws: ``ProtocolError`` `request.invalid` with the path to the fault.
-    init(_ bytes: [UInt8]) throws(ProtocolError) {
+    package init(_ bytes: [UInt8]) throws(ProtocolError) {
         let json: JSONValue
         do throws(WireError) {
             json = try JSONValue(parsing: bytes)

@@ -1,8 +1,8 @@
 import AgentEvents
-import AgentEventsProtocol
+package import AgentEventsProtocol
 
 /// What the AI SDK's chat transport posts. Of the messages only the last one counts: the log has the others.
-struct AISDKInput: Hashable, Sendable {
+package struct AISDKInput: Hashable, Sendable {
     /// An answer to a question, in a part of the assistant's last message.
     struct Answer: Hashable, Sendable {
         let approval: String
@@ -24,7 +24,7 @@ struct AISDKInput: Hashable, Sendable {
     let kind: Kind
 
     /// - Throws: ``ProtocolError`` `request.invalid` with the path to the fault.
-    init(_ bytes: [UInt8]) throws(ProtocolError) {
+    package init(_ bytes: [UInt8]) throws(ProtocolError) {
         let json: JSONValue
         do throws(WireError) {
             json = try JSONValue(parsing: bytes)
