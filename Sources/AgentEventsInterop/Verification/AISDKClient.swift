@@ -1,13 +1,18 @@
-import AgentEvents
-
-@testable import AgentEventsInterop
+package import AgentEvents
+package import NIOCore
 
 /// The rules by which a client of the AI SDK takes a stream: what makes it throw, in each version, and the parts that it ends with.
-struct AISDKClient {
-    struct Fault: Error, CustomStringConvertible {
-        let description: String
-        init(_ description: String) { self.description = description }
+package struct AISDKClient: FrameVerifier {
+    private enum Rule: String, CaseIterable {
+        case known = "a chunk is of a type that the client knows, and so are its members"
+        case part = "a text or a thought that continues was opened"
+        case call = "an output or a question is of a call that was told"
+        case step = "a step ends when nothing is open in it"
+        case end = "nothing follows the end, and [DONE] only it"
     }
+
+    /// Stands after the last frame.
+    private static let ending = ByteBuffer(staticString: AISDKChunks.ending)
 
     private static let members5: [String: Set<String>] = [
         "start": ["messageId", "messageMetadata"], "start-step": [], "finish-step": [], "finish": ["messageMetadata"],
@@ -25,25 +30,36 @@ struct AISDKClient {
         "tool-approval-request": ["approvalId", "toolCallId"], "tool-output-denied": ["toolCallId"],
     ]
 
-    let dialect: AISDKDialect
+    package let dialect: AISDKDialect
     private(set) var reducer = AISDKReducer()
     private var openTexts: Set<String> = []
     private var openThoughts: Set<String> = []
     private var calls: Set<String>
-    private(set) var message: String?
-    private(set) var hasEnded = false
+    package private(set) var message: String?
+    package private(set) var hasEnded = false
+    private var isDone = false
 
     /// - Parameter calls: those of the message that the stream continues.
-    init(_ dialect: AISDKDialect, calls: Set<String> = []) {
+    package init(_ dialect: AISDKDialect, calls: Set<String> = []) {
         self.dialect = dialect
         self.calls = calls
     }
 
-    mutating func apply(_ frames: [StreamFrame]) throws { for frame in frames { try apply(frame.json) } }
+    package var rules: [String] { [SentMessage.rule] + Rule.allCases.map(\.rawValue) }
 
-    mutating func apply(_ chunk: JSONObject) throws {
+    package mutating func check(_ frame: ByteBuffer, of event: EventID?) throws(FrameFault) {
+        guard frame == Self.ending else { return try apply(SentMessage(frame).object()) }
+        guard hasEnded, !isDone else { throw fault(.end, "[DONE] where the message has not ended, or again") }
+        isDone = true
+    }
+
+    private func fault(_ rule: Rule, _ description: String) -> FrameFault { FrameFault(rule.rawValue, description) }
+
+    mutating func apply(_ frames: [StreamFrame]) throws(FrameFault) { for frame in frames { try apply(frame.json) } }
+
+    package mutating func apply(_ chunk: JSONObject) throws(FrameFault) {
         let type = chunk["type"]?.stringValue ?? ""
-        guard !hasEnded else { throw Fault("\(type) after the end") }
+        guard !hasEnded else { throw fault(.end, "\(type) after the end") }
         try check(type, chunk)
         let id = chunk["id"]?.stringValue ?? ""
         let call = chunk["toolCallId"]?.stringValue ?? ""
@@ -51,16 +67,20 @@ struct AISDKClient {
         case "start": message = chunk["messageId"]?.stringValue
         case "text-start": openTexts.insert(id)
         case "reasoning-start": openThoughts.insert(id)
-        case "text-delta": guard openTexts.contains(id) else { throw Fault("missing text part \(id)") }
-        case "text-end": guard openTexts.remove(id) != nil else { throw Fault("missing text part \(id)") }
-        case "reasoning-delta": guard openThoughts.contains(id) else { throw Fault("missing reasoning part \(id)") }
-        case "reasoning-end": guard openThoughts.remove(id) != nil else { throw Fault("missing reasoning part \(id)") }
+        case "text-delta": guard openTexts.contains(id) else { throw fault(.part, "missing text part \(id)") }
+        case "text-end": guard openTexts.remove(id) != nil else { throw fault(.part, "missing text part \(id)") }
+        case "reasoning-delta":
+            guard openThoughts.contains(id) else { throw fault(.part, "missing reasoning part \(id)") }
+        case "reasoning-end":
+            guard openThoughts.remove(id) != nil else { throw fault(.part, "missing reasoning part \(id)") }
         case "tool-input-available": calls.insert(call)
         case "tool-output-available", "tool-output-error", "tool-output-denied", "tool-approval-request":
-            guard calls.contains(call) else { throw Fault("no tool invocation \(call)") }
+            guard calls.contains(call) else { throw fault(.call, "no tool invocation \(call)") }
         case "finish-step":
             // The client forgets what is open.
-            guard openTexts.isEmpty, openThoughts.isEmpty else { throw Fault("a step ends while something is open") }
+            guard openTexts.isEmpty, openThoughts.isEmpty else {
+                throw fault(.step, "a step ends while something is open")
+            }
         case "finish", "error": hasEnded = true
         default: break
         }
@@ -78,17 +98,17 @@ struct AISDKClient {
             }
     }
 
-    private func check(_ type: String, _ chunk: JSONObject) throws {
+    private func check(_ type: String, _ chunk: JSONObject) throws(FrameFault) {
         if type.hasPrefix("data-") {
             for name in chunk.keys where !["type", "id", "data", "transient"].contains(name) {
-                throw Fault("unknown member \(name) of \(type)")
+                throw fault(.known, "unknown member \(name) of \(type)")
             }
             return
         }
         let known = Self.members5[type] ?? (dialect == .version6 ? Self.members6[type] : nil)
-        guard let known else { throw Fault("unknown type \(type)") }
+        guard let known else { throw fault(.known, "unknown type \(type)") }
         for name in chunk.keys where name != "type" && !known.contains(name) {
-            throw Fault("unknown member \(name) of \(type)")
+            throw fault(.known, "unknown member \(name) of \(type)")
         }
     }
 }
