@@ -94,7 +94,10 @@ struct AISDKFrameSource: FrameSource {
         switch beginning {
         case .run:
             return (machine(root, waitsFrom: start), verifier)
-        case .continuation, .join:
+        case .join:
+            // Clients resume the run that a thread works at, and no other one.
+            return nil
+        case .continuation:
             let noted = (runs[root] ?? machine(root, waitsFrom: .max)).continued()
             return (noted, AISDKClient(dialect, calls: noted.openCalls))
         }

@@ -154,7 +154,10 @@ struct FramesRoute: Sendable {
         while after < end, count < range.limit {
             let page = try await hub.runtime.log.read(
                 LogRead(.thread(range.thread, after: after), maximumCount: range.limit - count))
-            if page.skipsTrimmed { throw ProtocolError.cursorTrimmed(in: range.thread) }
+            // Trimmed since the cursor was looked up.
+            if page.skipsTrimmed, range.after != .start || last != nil {
+                throw ProtocolError.cursorTrimmed(in: range.thread)
+            }
             guard let newest = page.events.last else { break }
             for stored in page.events where stored.id.sequence <= end {
                 machine.receive(try stored.decoded(), stored)

@@ -11,6 +11,8 @@ struct TranslatedFrames<Source: FrameSource>: FrameMachine {
     private let joined: RunID?
     /// The thread as of the last event in the range.
     private var state: ThreadState
+    /// Runs of which questions were answered in the range.
+    private var answered: Set<RunID> = []
     private var hasNoted = false
     private var isInRange = false
     private(set) var streams: [FrameStream] = []
@@ -31,7 +33,10 @@ struct TranslatedFrames<Source: FrameSource>: FrameMachine {
     mutating func note(_ event: AgentEvent) {
         hasNoted = true
         let root = rootRun(of: event)
-        if Source.replays, let joined, root == joined, streams.isEmpty { begin(joined, .run) }
+        // Without its beginning, it is not told to a client that is told runs from their beginning.
+        if Source.replays, let joined, event.runID == joined, event.type?.beginsRun == true, streams.isEmpty {
+            begin(joined, .run)
+        }
         tell(event)
         source.note(event, root: root)
     }
@@ -43,6 +48,7 @@ struct TranslatedFrames<Source: FrameSource>: FrameMachine {
 
     mutating func receive(_ event: AgentEvent, _ stored: StoredEvent) {
         let root = rootRun(of: event)
+        if case .approvalResolved = event.payload, let root { answered.insert(root) }
         if let root, !open.contains(where: { $0.run == root }), let beginning = beginning(root, at: event) {
             begin(root, beginning)
         }
@@ -67,7 +73,7 @@ struct TranslatedFrames<Source: FrameSource>: FrameMachine {
         // The answers to all that is asked come together, and the client asks after them.
         if case .approvalResolved = event.payload { return nil }
         guard !state.waitsForPeople(root) else { return nil }
-        return streams.contains { $0.run == root } ? .continuation : .join
+        return answered.contains(root) || streams.contains { $0.run == root } ? .continuation : .join
     }
 
     // MARK: Streams

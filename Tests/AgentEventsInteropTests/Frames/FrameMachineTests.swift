@@ -129,6 +129,40 @@ struct FrameMachineTests {
         #expect(try Self.page(thread, .aiSDK, after: thread.events.count).streams.isEmpty)
     }
 
+    /// Two runs beside each other: a client resumes the one that works, and the answer to the other is a stream of its own.
+    @Test
+    func aRunThatWaitsIsToldOnceItsQuestionIsAnswered() throws {
+        var thread = RecordedThread()
+        thread.start("r_1")
+        thread.call("r_1", "c_1")
+        thread.request("r_1", "a_1", call: "c_1")
+        thread.start("r_2")
+        thread.say("r_2", "Beside", "m_2")
+        let place = thread.events.count
+        thread.resolve("r_1", "a_1")
+        thread.called("r_1", "c_1")
+        thread.complete("r_1")
+        thread.said("r_2", "Beside it", "m_2")
+        thread.complete("r_2")
+        for frameProtocol in [FrameProtocol.agui1, .agui0, .aiSDK] {
+            let machine = try Self.page(thread, frameProtocol, after: place)
+            #expect(machine.streams.map(\.run) == ["r_2", "r_1"])
+            #expect(Self.faults(machine) == [] && machine.streams.allSatisfy { $0.hasEnded })
+        }
+    }
+
+    @Test
+    func whatHasNoBeginningAnyLongerIsNotResumed() throws {
+        var thread = RecordedThread.everything(asks: false)
+        thread.finish()
+        let place = FrameMachineTests.place(thread, after: 8)
+        var machine = FrameProtocol.aiSDK.machine(at: place)
+        for event in thread.events[5..<8] { machine.note(event) }
+        machine.begin()
+        for event in thread.events[8...] { machine.receive(event, try Self.stored(event)) }
+        #expect(machine.streams.isEmpty)
+    }
+
     @Test
     func theOwnFormsHaveAFrameForEachEvent() throws {
         let thread = RecordedThread.everything()
