@@ -183,6 +183,12 @@ def narrow(stage):
         shown(page, "ai-sdk")
         height = page.evaluate("document.querySelector('.frames').clientHeight")
         expect(height >= 120, f"at {width} the frames have {height} pixels")
+        switch(page, "AG-UI 1.0")
+        shown(page, "ag-ui-1.0")
+        page.locator(".verdict summary").click()
+        settle(page)
+        fits = "(() => { const [frames, all] = ['.frames', '.in-frames'].map(name => document.querySelector(name).getBoundingClientRect()); return frames.height >= 60 && frames.bottom <= all.bottom + 1 && all.bottom <= innerHeight; })()"
+        expect(page.evaluate(fits), f"at {width} the rules push the frames out of the page")
     # A long one is cut until it is asked for.
     button = page.get_by_role("button", name="characters")
     before = page.evaluate("Math.max(...[...document.querySelectorAll('.frame .text')].map(text => text.textContent.length))")
@@ -212,6 +218,7 @@ BROKEN = [
     ("a verdict that is always good", "the verdict is", broken("core/frames.js", "if (holds) return", "if (rules) return"), broken_rule),
     ("what is wrong as markup", "", broken("frames-view.js", "broken ? h('span.fault', {}, `✕ ${reveal(broken.problem)}`) : undefined);", "broken ? Object.assign(h('span.fault'), { innerHTML: broken.problem }) : undefined);"), broken_rule),
     ("no sentence without the route", "it says", broken("core/frames.js", "  if (status === 404 && code !== 'thread.unknown') {", "  if (status === 405) {"), no_route),
+    ("rules that take all the room", "out of the page", broken("views.css", ".verdict { flex: 0 1 auto; min-height: 33px; max-height: 45%; overflow: auto;", ".verdict { flex: none;"), narrow),
     ("long words that are not broken", "wider than the page", broken("views.css", ".frame .text { white-space: pre-wrap; overflow-wrap: anywhere;", ".frame .text { white-space: pre;"), narrow),
 ]
 

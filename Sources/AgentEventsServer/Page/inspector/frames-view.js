@@ -127,8 +127,8 @@ export class FramesView {
     put(this.copying, 'hidden', Boolean(nothing));
     const { ui } = this.app;
     const range = answer.upto ? `#${answer.after ? sequenceOf(answer.after) + 1 : 1}–${sequenceOf(answer.upto)}` : 'no events';
-    say(this.about, ui.range ? range : `${range} · the last ${WINDOW} up to the cursor, or a range: Shift in the list of events`);
-    this.about.title = this.about.textContent;
+    say(this.about, ui.range ? range : `${range}, up to the cursor`);
+    this.about.title = ui.range ? range : `The last ${WINDOW} events up to the cursor, at most. A range is picked with Shift in the list of events.`;
     put(this.next, 'hidden', !answer.next);
     if (answer.next) {
       say(this.next, `Continue after #${sequenceOf(answer.next)}`);
