@@ -1,8 +1,8 @@
 package import AgentEvents
 import NIOCore
 
-/// Makes the frames that clients of one protocol are sent for a range of a thread: pure, with the machines and writers that serve these
-/// clients.
+/// Makes the frames that clients of one protocol are sent for a range of a thread: pure, with the machines and writers that
+/// serve these clients.
 ///
 ///     noting ── begin ──> in the range
 ///

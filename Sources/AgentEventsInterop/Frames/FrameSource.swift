@@ -5,7 +5,7 @@ import NIOCore
 enum StreamBeginning: Hashable, Sendable {
     /// The run begins, and the client is the one that has asked for it.
     case run
-    /// The run has waited for people, and goes on after their answers.
+    /// The run has waited for people, and continues after their answers.
     case continuation
     /// The run is under way, or there is none to follow.
     case join

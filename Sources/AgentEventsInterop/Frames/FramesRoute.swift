@@ -5,7 +5,8 @@ import AgentEventsServer
 import Hummingbird
 import HummingbirdCore
 
-/// `GET /v1/threads/{t}/frames?protocol=&after=&upto=&limit=`: the frames that clients of a protocol are sent for a range of a thread.
+/// `GET /v1/threads/{t}/frames?protocol=&after=&upto=&limit=`: the frames that clients of a protocol are sent for a range of a
+/// thread.
 struct FramesRoute: Sendable {
     static let parameters = ["protocol", "after", "upto", "limit"]
     /// A page ends with the event after which its frames have this many bytes.
@@ -65,8 +66,6 @@ struct FramesRoute: Sendable {
             state = try await hub.state(of: range.thread, for: principal)
         case .start, .now, .after:
             state = ThreadState()
-        @unknown default:
-            state = ThreadState()
         }
         return try await hub.reading(range.thread, for: principal) { record, hidden in
             try await page(range, record, hiddenUpTo: hidden, state)
@@ -90,7 +89,6 @@ struct FramesRoute: Sendable {
             case .after(let cursor): cursor
             case .now: record.isEmpty ? nil : record.head
             case .start: nil
-            @unknown default: nil
             }
         var machine = range.frameProtocol.machine(
             at: FramePlace(

@@ -4,8 +4,8 @@ import AgentEventsProtocol
 import AgentEventsServer
 import NIOCore
 
-/// The frames of this package's own messages, in the forms of its transports: one for each event, as a client gets it that follows
-/// live. One that catches up may be sent several fragments as one event.
+/// The frames of this package's own messages, in the forms of its transports: one for each event, as a client gets it that
+/// follows live. One that catches up may be sent several fragments as one event.
 package struct OwnFrames: FrameMachine {
     package enum Form: Hashable, Sendable {
         case webSocket
@@ -47,8 +47,8 @@ package struct OwnFrames: FrameMachine {
         }
     }
 
-    /// The answer to the packet that connects to the namespace. Its `sid` and the beginning of its `pid` are a client's own: here stand
-    /// words in their place.
+    /// The answer to the packet that connects to the namespace. Its `sid` and the beginning of its `pid` are a client's own:
+    /// here stand words in their place.
     private mutating func connect(_ joined: [UInt8]) {
         var auth: JSONObject = [:]
         switch place.after {

@@ -1,8 +1,8 @@
 import AgentEvents
 import NIOCore
 
-/// The frames of a protocol in which a client asks for one run after another: the run that a client joins at the beginning of the range,
-/// and each that begins, or goes on after an answer, in it.
+/// The frames of a protocol in which a client asks for one run after another: the run that a client joins at the beginning of
+/// the range, and each that begins, or continues after an answer, in it.
 ///
 ///     noting ── begin ──> in the range
 struct TranslatedFrames<Source: FrameSource>: FrameMachine {

@@ -1,7 +1,8 @@
 package import AgentEvents
 package import NIOCore
 
-/// The rules by which a client of the AI SDK takes a stream: what makes it throw, in each version, and the parts that it ends with.
+/// The rules by which a client of the AI SDK takes a stream: what makes it throw, in each version, and the parts that it ends
+/// with.
 package struct AISDKClient: FrameVerifier {
     private enum Rule: String, CaseIterable {
         case known = "a chunk is of a type that the client knows, and so are its members"
@@ -87,8 +88,8 @@ package struct AISDKClient: FrameVerifier {
         reducer.apply(chunk)
     }
 
-    /// The rule by which a client sends the answers by itself, once a person has answered all questions: in the last step there is one, and
-    /// nothing else there is open.
+    /// The rule by which a client sends the answers by itself, once a person has answered all questions: in the last step there
+    /// is one, and nothing else there is open.
     var sendsAnswers: Bool {
         let last = reducer.parts.lastIndex { $0["type"] == "step-start" } ?? 0
         let states = reducer.parts[last...].compactMap { $0["type"] == "dynamic-tool" ? $0["state"] : nil }

@@ -25,8 +25,8 @@ package protocol FrameVerifier: Sendable {
     mutating func check(_ frame: ByteBuffer, of event: EventID?) throws(FrameFault)
 }
 
-/// One message of server-sent events, by the strictest of the readers that clients have: a line ends with a line feed, and a message
-/// is one line of data.
+/// One message of server-sent events, by the strictest of the readers that clients have: a line ends with a line feed, and a
+/// message is one line of data.
 struct SentMessage {
     static let rule = "a frame is an id line and a data line, no carriage return, and an empty line at its end"
 

@@ -1,8 +1,8 @@
 import AgentEvents
 import NIOCore
 
-/// The rules by which a client takes the events of this package, in each form: exactly the frames of its transport, and exactly the
-/// events that they stand for.
+/// The rules by which a client takes the events of this package, in each form: exactly the frames of its transport, and exactly
+/// the events that they stand for.
 struct OwnFrameVerifier: FrameVerifier {
     private enum Rule: String {
         case message = "a message is one unmasked text frame, with its length in the shortest form"
