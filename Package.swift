@@ -411,8 +411,8 @@ let package = Package(
         .testTarget(
             name: "AgentEventsServerTests",
             dependencies: [
-                "AgentEvents", "AgentEventsClient", "AgentEventsHub", "AgentEventsInProcess", "AgentEventsProtocol",
-                "AgentEventsServer",
+                "AgentEvents", "AgentEventsClient", "AgentEventsHub", "AgentEventsInProcess", "AgentEventsInterop",
+                "AgentEventsProtocol", "AgentEventsServer",
                 "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsTesting", "AgentEventsTestSupport",
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Hummingbird", package: "hummingbird", condition: server),

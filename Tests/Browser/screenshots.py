@@ -103,6 +103,13 @@ def refused(stage, page):
     page.evaluate("inspector.selectRefusal(inspector.session.refusals[0])")
 
 
+def frames(stage, page, protocol="ag-ui-1.0"):
+    """The frames of a run that asks, for a client that joins in the middle of it."""
+    waiting(stage, page)
+    page.evaluate("name => inspector.set({ frames: name, range: [3, 5], lower: 'events', pane: 'lower' })", protocol)
+    page.wait_for_function("name => inspector.events.frames.answer?.protocol === name && document.querySelector('.frame')", arg=protocol)
+
+
 VIEWS = {
     "welcome": welcome, "timeline": recording, "zoomed": zoomed, "event": event, "order": as_of, "failed": filtered,
     "events": lambda stage, page: recording(stage, page, lower="events", pane="lower", fold=False),
@@ -110,7 +117,7 @@ VIEWS = {
     "compare": lambda stage, page: recording(stage, page, lower="compare", pane="lower"),
     "conversation": lambda stage, page: recording(stage, page, pane="conversation"),
     "threads": lambda stage, page: recording(stage, page, pane="threads"),
-    "live": live, "waiting": waiting, "refused": refused,
+    "live": live, "waiting": waiting, "refused": refused, "frames": frames,
     "keys": lambda stage, page: (recording(stage, page), page.evaluate("inspector.help()")),
 }
 

@@ -184,6 +184,10 @@ SPOILT = [
         ("threads", ABSENT), ("next", ABSENT), ("next", ""), ("threads/0/status", "busy"), ("threads/0/head", "now"),
         ("threads/0/runs", -1), ("threads/0/last_outcome", "ended"), ("threads/0/thread_id", ".."), ("threads/0/title", ""),
         ("threads/0/agents/0", ""), ("threads/1/updated_at", ABSENT), ("threads/1/updated_at", 5)]),
+    ("http.schema.json#/$defs/frames", "http/frames.json", "", [
+        ("protocol", "ag-ui"), ("streams/0/frames/0/joins", ABSENT), ("streams/0/frames/0/text", None), ("streams/0/left_out", -1),
+        ("streams/0/run_id", ABSENT), ("verdict/rules", []), ("verdict/broken", ABSENT), ("verdict/broken/frame", "0"), ("next", "end"),
+        ("upto", ABSENT)]),
     ("http.schema.json#/$defs/ingest", "http/ingest.json", "", [("ids", []), ("ids/0", 58), ("cursors", [])]),
     ("http.schema.json#/$defs/message_request", "http/message_request.json", "", [
         ("text", ABSENT), ("agent", ""), ("policy", "wait"), ("replaces", "m 0"), ("answers_approval", 1), ("not_before", 5), ("start_by", "soon"),

@@ -39,6 +39,7 @@ REQUESTS = [
     ("GET", "/v1/threads/t_45/state", {}, None, 200),
     ("GET", "/v1/threads/t_45/subscribers", {}, None, 200),
     ("GET", "/v1/threads/t_45/refusals", {}, None, 200),
+    ("GET", "/v1/threads/t_45/frames?protocol=ag-ui-1.0", {}, None, 200),
     ("GET", "/v1/stream", UPGRADE, None, 101),
     ("POST", "/v1/threads/t_45/events", {"Content-Type": "application/json"}, EVENT, 201),
     ("POST", "/v1/threads/t_45/events", {"Content-Type": "text/plain"}, EVENT, 415),

@@ -76,9 +76,14 @@ public struct StreamFraming: Hashable, Sendable {
     }
 
     /// The frame of a message that is not an event.
-    package func frame(_ message: [UInt8]) -> ByteBuffer {
+    package func frame(_ message: [UInt8]) -> ByteBuffer { frame(message, event: nil) }
+
+    /// The frame of an event.
+    package func frame(_ message: [UInt8], of event: EventID) -> ByteBuffer { frame(message, event: event) }
+
+    private func frame(_ message: [UInt8], event: EventID?) -> ByteBuffer {
         var buffer = ByteBufferAllocator().buffer(capacity: capacity(frameCount: 1, payloadByteCount: message.count))
-        append(message, event: nil, to: &buffer)
+        append(message, event: event, to: &buffer)
         return buffer
     }
 }

@@ -1,5 +1,5 @@
 /// The versions of AG-UI, which a client tells by `protocolVersion` in what it sends.
-enum AGUIDialect: Hashable, Sendable {
+package enum AGUIDialect: Hashable, Sendable {
     /// 1.0, and whatever is newer.
     case version1
     /// Before 1.0: it has no subagents, and its clients fail at an outcome that they do not know.

@@ -8,13 +8,13 @@ import AgentEventsProtocol
 ///
 /// It tells of one run and its children, and of the messages of users; of other runs of the thread only snapshots do.
 struct AGUIStateMachine: StreamTranslation {
-    private let events: AGUIEvents
+    private var events: AGUIEvents
     /// The run that it tells of; `nil` when no run is open, and the thread is only shown.
-    private let root: RunID?
+    private var root: RunID?
     /// The part of the thread begins after this event.
-    private let start: UInt64
+    private var start: UInt64
     /// True if the client receives the messages of the thread first, because it may not have all of them.
-    private let isJoin: Bool
+    private var isJoin: Bool
     private var history = AGUIHistory()
     /// The shared state of the thread: of its events only those that change it are applied, with the bounds of the fold.
     private var shared = ThreadState()
@@ -35,6 +35,19 @@ struct AGUIStateMachine: StreamTranslation {
         self.root = root
         self.start = start
         self.isJoin = isJoin
+    }
+
+    /// What is noted of a thread without a run to follow, for a client that follows one from here on.
+    ///
+    /// - Parameter root: a run that has not ended; `nil` to show the thread.
+    func following(_ root: RunID?, as run: String, isJoin: Bool) -> AGUIStateMachine {
+        precondition(self.root == nil && !hasBegun, "what was told of a run cannot be taken back")
+        var machine = self
+        machine.events = AGUIEvents(dialect: events.dialect, thread: events.thread, run: run)
+        machine.root = root
+        machine.start = lastCursor?.sequence ?? 0
+        machine.isJoin = isJoin
+        return machine
     }
 
     var hasEnded: Bool { final != nil || root == nil }

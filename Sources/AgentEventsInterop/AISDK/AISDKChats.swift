@@ -40,7 +40,7 @@ struct AISDKChats: Sendable {
 
     private func stream(_ place: Place) -> TranslatedStream {
         var stream = TranslatedStream(
-            hub: hub, principal: place.principal, thread: place.thread, ending: "data: [DONE]\n\n")
+            hub: hub, principal: place.principal, thread: place.thread, ending: AISDKChunks.ending)
         if let name = HTTPField.Name("x-vercel-ai-ui-message-stream") { stream.headers[name] = "v1" }
         return stream
     }
@@ -188,8 +188,7 @@ struct AISDKChats: Sendable {
             let place = Place(thread: thread, principal: principal, dialect: Self.dialect(request))
             do {
                 let state = try await hub.state(of: thread, for: principal)
-                let waiting = state.openRuns.last { $0.parentRunID == nil }?.runID
-                guard let run = state.workingRun ?? waiting else { return Response(status: .noContent) }
+                guard let run = state.resumableRun else { return Response(status: .noContent) }
                 return try await replay(run, place)
             } catch let error as ProtocolError where error.isHidingThread || error.code == .runUnknown {
                 return Response(status: .noContent)

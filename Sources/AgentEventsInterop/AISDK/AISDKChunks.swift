@@ -3,7 +3,7 @@ import AgentEventsProtocol
 
 /// The versions of the AI SDK's client, as far as they take different chunks. The version is not on the wire: a client before 6 says
 /// so in the URL.
-enum AISDKDialect: Hashable, Sendable {
+package enum AISDKDialect: Hashable, Sendable {
     /// 6 and 7.
     case version6
     /// 5: it knows no approvals, and fails at a chunk of a type that it does not know.
@@ -14,6 +14,8 @@ enum AISDKDialect: Hashable, Sendable {
 struct AISDKChunks: Hashable, Sendable {
     let dialect: AISDKDialect
 
+    /// The bytes that stand after the last chunk of a stream.
+    static let ending: StaticString = "data: [DONE]\n\n"
     /// The member of messages' metadata that is this package's.
     static let metadata = "agentEvents"
 

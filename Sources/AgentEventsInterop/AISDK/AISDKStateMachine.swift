@@ -15,7 +15,7 @@ struct AISDKStateMachine: StreamTranslation {
     private let root: RunID
     private let message: String
     /// The first event from which on the answer ends when the run waits for people.
-    private let waitsFrom: UInt64
+    private var waitsFrom: UInt64
     private var runs = StreamedRuns()
     private var lastCursor: Cursor?
     /// The calls that stand in the message's last step.
@@ -31,6 +31,17 @@ struct AISDKStateMachine: StreamTranslation {
         self.message = message
         self.waitsFrom = waitsFrom
     }
+
+    /// The same message for a client that asks for what comes after everything that was noted: the answer ends when the run waits
+    /// after that.
+    func continued() -> AISDKStateMachine {
+        var machine = self
+        machine.waitsFrom = (lastCursor?.sequence ?? 0) + 1
+        return machine
+    }
+
+    /// The calls of the message that are open, as the stream names them.
+    var openCalls: Set<String> { Set(runs.order.flatMap { runs[$0]?.calls.map(\.name) ?? [] }) }
 
     mutating func note(_ event: AgentEvent) {
         lastCursor = event.id

@@ -12,6 +12,23 @@ struct HubNamespaces: SocketNamespaces {
     let hub: AgentEventsHub
     let opening: EngineServer.Opening
 
+    /// The namespace of a thread, as clients write it.
+    static func name(of thread: ThreadID) -> String {
+        let plain = Set("-_.!~*'()".utf8)
+        var name = threadPrefix
+        for byte in thread.rawValue.utf8 {
+            let isPlain =
+                plain.contains(byte) || byte < 0x80 && Character(UnicodeScalar(byte)).isLetter
+                || Character(UnicodeScalar(byte)).isNumber && byte < 0x80
+            if isPlain {
+                name.unicodeScalars.append(UnicodeScalar(byte))
+            } else {
+                name += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return name
+    }
+
     func connect(_ namespace: String, _ auth: JSONObject, on connection: SocketConnection) -> (any SocketEndpoint)? {
         var thread: ThreadID?
         if namespace != "/" {

@@ -78,9 +78,8 @@ final class SocketConnection: EngineApplication {
     ///   - pid: by which the client recovers; `nil` for none.
     func connected(_ namespace: String, sid: String, pid: String? = nil) {
         guard !isEnded else { return }
-        let members = [("sid", JSONValue.string(sid))] + (pid.map { [("pid", JSONValue.string($0))] } ?? [])
         hasConnected = true
-        send(SocketPacket(.connect, namespace, .object(JSONObject(members))))
+        send(.connected(namespace, sid: sid, pid: pid))
         didConnect(namespace)
     }
 

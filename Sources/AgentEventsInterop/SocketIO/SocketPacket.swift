@@ -42,6 +42,14 @@ package struct SocketPacket: Hashable, Sendable {
         return buffer
     }
 
+    /// The answer to a client that may have its namespace.
+    ///
+    /// - Parameter pid: by which the client recovers; `nil` for none.
+    static func connected(_ namespace: String, sid: String, pid: String?) -> SocketPacket {
+        let members = [("sid", JSONValue.string(sid))] + (pid.map { [("pid", JSONValue.string($0))] } ?? [])
+        return SocketPacket(.connect, namespace, .object(JSONObject(members)))
+    }
+
     /// The text of an event whose arguments are JSON already.
     static func event(_ namespace: String, name: StaticString, _ json: some Collection<UInt8>, cursor: Cursor?)
         -> ByteBuffer

@@ -7,6 +7,9 @@ extension ThreadState {
         return (roots.last { $0.status != .queued } ?? roots.last)?.runID
     }
 
+    /// The run whose message a client of the AI SDK resumes: the one that works or, when none does, the newest that waits.
+    var resumableRun: RunID? { workingRun ?? openRuns.last { $0.parentRunID == nil }?.runID }
+
     /// Whether nothing is left to do in a run until people have answered: the rule of ``StreamedRuns/waits(_:)``, by which streams end. A
     /// call beside the question may have ended after it, so it is wider than ``Run/isWaiting``.
     func waitsForPeople(_ run: RunID) -> Bool {

@@ -54,7 +54,7 @@ struct EventPageRoute: Sendable {
         return .after(try StartPosition(text: after, path: nil))
     }
 
-    private static func limit(_ text: String?) throws(ProtocolError) -> Int {
+    static func limit(_ text: String?) throws(ProtocolError) -> Int {
         guard let text else { return defaultLimit }
         guard let limit = Int(text), String(limit) == text, (1...maximumLimit).contains(limit) else {
             throw ProtocolError(.requestInvalid, "limit is a number from 1 to \(maximumLimit), in digits alone")

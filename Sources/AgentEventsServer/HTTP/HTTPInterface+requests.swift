@@ -29,6 +29,16 @@ extension HTTPInterface {
         try await request.bodyBytes(upTo: maximumByteCount)
     }
 
+    /// A parameter of the query, percent-decoded once, with a plus as a plus; `nil` when there is none.
+    package func parameter(_ name: String, of request: Request) -> String? { request.parameter(name) }
+
+    /// The parameter `limit` of a request for a page of events, or what counts without it.
+    ///
+    /// - Throws: ``ProtocolError`` `request.invalid`.
+    package func pageLimit(of request: Request) throws(ProtocolError) -> Int {
+        try EventPageRoute.limit(request.parameter("limit"))
+    }
+
     /// A segment of the path as an identifier.
     ///
     /// - Parameter place: the place in words, for errors.

@@ -48,13 +48,15 @@ struct InteropOptions: ParsableArguments {
         InteropProtocol.allCases.filter { spoken.isEmpty || spoken.contains(.one($0)) }
     }
 
+    /// With any of them, also the route that shows threads in them.
     var extensions: [ServiceExtension] {
-        protocols.map { one in
+        guard !protocols.isEmpty else { return [] }
+        return protocols.map { one in
             switch one {
             case .socketIO: .socketIO()
             case .agui: .agui()
             case .aiSDK: .aiSDK()
             }
-        }
+        } + [.frames()]
     }
 }

@@ -267,7 +267,7 @@ struct AISDKStateMachineTests {
         ] as [(String, [JSONObject])])
     func eachRuleOfTheClientCanBeBroken(word: String, chunks: [JSONObject]) {
         var client = AISDKClient(.version6)
-        let error = #expect(throws: AISDKClient.Fault.self) { for chunk in chunks { try client.apply(chunk) } }
+        let error = #expect(throws: FrameFault.self) { for chunk in chunks { try client.apply(chunk) } }
         #expect(error?.description.contains(word) == true)
     }
 
@@ -275,7 +275,7 @@ struct AISDKStateMachineTests {
     func version5KnowsNoApprovals() throws {
         let thread = RecordedThread.everything()
         var client = AISDKClient(.version5)
-        #expect(throws: AISDKClient.Fault.self) { try client.apply(Self.stream(thread, .version6)) }
+        #expect(throws: FrameFault.self) { try client.apply(Self.stream(thread, .version6)) }
         var own = AISDKClient(.version5)
         try own.apply(Self.stream(thread, .version5))
         #expect(own.reducer.parts.filter { $0["type"] == "data-approval" }.count == 2)

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsHub
+import AgentEventsInterop
 import AgentEventsProtocol
 import AgentEventsTesting
 import HTTPTypes
@@ -104,6 +105,16 @@ struct RightsMatrixTests {
         ),
         "GET /v1/threads/{thread}/subscribers": (.use(.read), [("", nil)]),
         "GET /v1/threads/{thread}/refusals": (.use(.read), [("", nil)]),
+        "GET /v1/threads/{thread}/frames": (
+            .use(.read),
+            FrameProtocol.allCases.map { ("?protocol=\($0.rawValue)", nil) }
+                + [
+                    "&after=1-1", "&after=1-9", "&after=9-1", "&after=now", "&upto=1-1", "&upto=1-9",
+                    "&after=1-2&upto=1-1",
+                ].map {
+                    ("?protocol=ag-ui-1.0" + $0, nil)
+                }
+        ),
         "GET /v1/threads/{thread}/members": (.use(.share), [("", nil)]),
         "GET /v1/threads/{thread}/members/{subject}": (.use(.share), [("", nil)]),
         "PUT /v1/threads/{thread}/members/{subject}": (.use(.share), [("", #"{"role":"viewer"}"#), ("", "{}")]),
@@ -128,11 +139,14 @@ struct RightsMatrixTests {
         interface.addHealthRoutes(to: router)
         interface.addFiles(to: router)
         interface.addRoutes(to: router.group("v1"))
+        _ = ServiceExtension.frames().addRoutes(interface, router)
         return Set(router.routes.map { "\($0.path)" })
     }
 
     private static func with(_ body: @Sendable (RunningService) async throws -> Void) async throws {
-        try await withRunningService(agents: [EchoAgent()], authenticator: GuestAuthenticator()) {
+        try await withRunningService(
+            agents: [EchoAgent()], authenticator: GuestAuthenticator(), extensions: [.frames()]
+        ) {
             (service: RunningService) async throws in
             try await log(2, in: Guest.thread, service)
             let store = try #require(service.runtime.log as? any StateStore)

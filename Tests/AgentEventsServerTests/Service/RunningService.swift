@@ -36,6 +36,7 @@ func withRunningService<Result: Sendable>(
     lateResults: AsyncStream<LateResult>.Continuation? = nil,
     metrics: MetricsPage? = nil,
     runtime runtimeConfiguration: RuntimeConfiguration = RuntimeConfiguration(),
+    extensions: [ServiceExtension] = [],
     configure: (inout ServiceConfiguration) -> Void = { _ in },
     _ body: (RunningService) async throws -> Result
 ) async throws -> Result {
@@ -57,7 +58,8 @@ func withRunningService<Result: Sendable>(
     logger.logLevel = .error
     let service = AgentEventsService(
         runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
-        linkTokenSigner: linkTokenSigner, configuration: configuration, logger: logger, metrics: metrics,
+        linkTokenSigner: linkTokenSigner, configuration: configuration, extensions: extensions, logger: logger,
+        metrics: metrics,
         onInternalListening: { internalFound.yield($0) },
         onMetricsListening: { metricsFound.yield($0) },
         onListening: { port in

@@ -23,7 +23,7 @@ export class App extends Moves {
     view: { from: 0, to: 1 }, cursor: undefined, selected: undefined, range: undefined, compress: false,
       fold: remembered('fold', true),
     filter: remembered('filter', '', 'sessionStorage'), lower: remembered('lower', 'events', 'sessionStorage'), pane: 'timeline',
-    zone: remembered('zone', 'utc'), theme: remembered('theme', 'system'), find: '',
+    zone: remembered('zone', 'utc'), theme: remembered('theme', 'system'), find: '', frames: undefined,
   };
 
   #isDue = false;
@@ -97,6 +97,7 @@ export class App extends Moves {
     }
     if ('zone' in changes) this.#setClock();
     if ('theme' in changes) this.#applyTheme();
+    if ('frames' in changes || ('range' in changes && this.ui.frames)) this.keepLink();
     this.changed();
   }
 
@@ -141,7 +142,7 @@ export class App extends Moves {
   // Threads
 
   #arrive(state) {
-    const { thread, cursor, malformed } = readLink(location.hash);
+    const { thread, cursor, malformed, frames, range } = readLink(location.hash);
     const wrong = malformed && { text: `The link ${malformed} does not name an event: a link is #thread@generation-sequence, as #t_7@3-42.` };
     if (!thread) {
       if (!this.session?.file) this.#leave();
@@ -151,6 +152,9 @@ export class App extends Moves {
     this.link = cursor;
     if (this.session?.id !== thread || this.session.file) this.#enter(thread);
     this.link = cursor;
+    this.ui.frames = frames;
+    this.linkedRange = range;
+    if (frames) Object.assign(this.ui, { lower: 'events', pane: 'lower' });
     this.banner = wrong ?? this.banner;
     if (state?.view) this.restored = state;
     this.changed();
@@ -291,6 +295,11 @@ export class App extends Moves {
       if (words) this.banner = { text: wasSeen ? `This event was lost after this page had seen it. ${words}` : words };
       if (found.kind === 'event' || found.kind === 'merged') this.select(found.index, { isLink: true });
     }
+    if (this.linkedRange && session.isCaughtUp) {
+      const range = this.linkedRange.map(each => session.history.indexOf(each));
+      this.linkedRange = undefined;
+      if (range[0] >= 0 && range[1] >= range[0]) this.set({ range });
+    }
     if (this.restored && session.events.length) {
       const { view, scroll } = this.restored;
       this.restored = undefined;
@@ -340,15 +349,16 @@ export class App extends Moves {
   copyLink() {
     const event = this.session?.events[this.selected ?? this.cursor];
     if (!event || this.session.file) return this.tell('a file has no links');
-    return copy(new URL(writeLink(this.session.id, event.id), location.href).href, this.tell);
+    return copy(new URL(this.linkTo(event), location.href).href, this.tell);
   }
 
   nextZone() { this.set({ zone: ZONES[(ZONES.indexOf(this.ui.zone) + 1) % ZONES.length] }); }
   nextTheme() { this.set({ theme: document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark' }); }
   help() { this.shell.help(); }
+  toggleFrames() { this.set({ frames: this.ui.frames ? undefined : 'events', lower: 'events', pane: 'lower' }); }
   focusTimeline() { this.shell.focus('timeline', this.timeline.list.element); }
   focusFilter() {
-    this.set({ lower: 'events' });
+    this.set({ lower: 'events', frames: undefined });
     this.shell.focus('lower', this.events.input);
   }
   focusThreads() { this.shell.focus('threads', this.shell.threads.input); }

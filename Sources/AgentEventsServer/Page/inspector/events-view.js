@@ -6,6 +6,7 @@ import { MERGEABLE } from './core/history.js';
 import { asEvent, keyOf, refusalInWords } from './core/refusals.js';
 import { kindOf, reveal, summary } from './core/words.js';
 import { copy, glyph, h, put, save, say } from './dom.js';
+import { FramesView } from './frames-view.js';
 import { Rows } from './rows.js';
 import { stringify } from './client.js';
 
@@ -40,10 +41,15 @@ export class EventsView {
     this.failed = h('button.quiet', { title: 'Only what failed', onClick: () => this.#toggleFailed() }, 'failed');
     this.folds = h('button.quiet', { title: 'Join fragments of one text to one row (F)',
       onClick: () => app.set({ fold: !app.ui.fold }) }, 'join');
+    this.wire = h('button.quiet', { title: 'The frames that clients of each protocol are sent (V)', onClick: () => app.toggleFrames() },
+      'frames');
+    this.frames = new FramesView(app);
     this.more = h('button.plain.more', { hidden: true, onClick: () => this.list.follow() });
     this.range = h('div.tools', { hidden: true });
-    this.element = h('div.holder.events', {}, h('div.filter', {}, this.input, this.failed, this.folds, this.shown), this.range,
-      h('div.holder', {}, this.list.element, this.more));
+    this.log = h('div.holder', {}, this.list.element, this.more);
+    this.filter = h('div.filter', {}, this.input, this.failed, this.folds, this.wire, this.shown);
+    this.element = h('div.holder.events', {}, this.filter, this.range,
+      this.log, this.frames.element);
     const { element } = this.list;
     element.addEventListener('click', event => {
       const row = event.target.closest('.r');
@@ -171,6 +177,9 @@ export class EventsView {
       : `showing ${number(matching)} of ${number(total)}${this.#rows.length - refusals < matching
       ? ` in ${number(this.#rows.length - refusals)} rows` : ''}${refusals ? `, ${number(refusals)} refused` : ''}`);
     put(this.folds, 'aria-pressed', String(ui.fold));
+    put(this.filter, 'hidden', Boolean(ui.frames));
+    put(this.log, 'hidden', Boolean(ui.frames));
+    this.frames.render();
     put(this.failed, 'aria-pressed', String(ui.filter.includes('is:failed')));
     if (document.activeElement !== this.input && this.input.value !== ui.filter) this.input.value = ui.filter;
     this.list.count = this.#rows.length;

@@ -28,6 +28,7 @@ export const KEYS = [
     ['KeyT', 'T', 'timeline', app => app.focusTimeline()], ['Slash', '/', 'filter events', app => app.focusFilter()],
     ['KeyO', 'O', 'find a thread', app => app.focusThreads()],
       ['KeyF', 'F', 'join fragments', app => app.set({ fold: !app.ui.fold })],
+    ['KeyV', 'V', 'frames in each protocol', app => app.toggleFrames()],
     ['KeyZ', 'Z', 'UTC, local, relative', app => app.nextZone()], ['KeyM', 'M', 'dark or light', app => app.nextTheme()],
   ]],
   ['Do', [

@@ -4,6 +4,19 @@ import { FAILED } from './core/query.js';
 import { keyOf, placeOf } from './core/refusals.js';
 
 export class Moves {
+  /** The link to what is shown. */
+  linkTo(event) {
+    const { session, ui } = this;
+    const range = ui.frames && ui.range?.map(index => session.events[index]?.id);
+    return writeLink(session.id, event?.id, { frames: ui.frames, range });
+  }
+
+  /** Keeps the address that of what is shown. */
+  keepLink() {
+    if (!this.session || this.session.file) return;
+    history.replaceState(history.state, '', this.linkTo(this.session.events[this.ui.selected]));
+  }
+
   /** The refusal that is looked at. */
   get refusal() { return this.ui.refusal && this.session?.refusals.find(each => keyOf(each) === this.ui.refusal); }
 
@@ -16,7 +29,7 @@ export class Moves {
     if (!isLink && this.shell.isSmall) this.ui.pane = 'event';
     if (from !== 'events') this.events.reveal(index);
     if (from !== 'timeline') this.timeline.revealSpan(this.selectedSpan);
-    if (!session.file) history.replaceState(history.state, '', writeLink(session.id, session.events[index].id));
+    this.keepLink();
     this.changed();
   }
 
@@ -36,7 +49,7 @@ export class Moves {
     this.ui.refusal = undefined;
     this.ui.range = undefined;
     if (this.ui.pane === 'event') this.ui.pane = 'timeline';
-    if (this.session && !this.session.file) history.replaceState(history.state, '', writeLink(this.session.id));
+    this.keepLink();
     this.changed();
   }
 
@@ -85,8 +98,9 @@ export class Moves {
 
   back() {
     if (this.banner) this.banner = undefined;
-    else if (this.ui.range) this.ui.range = undefined;
+    else if (this.ui.range) return this.set({ range: undefined });
     else if (this.ui.selected !== undefined || this.ui.refusal) return this.unselect();
+    else if (this.ui.frames) return this.set({ frames: undefined });
     else if (this.ui.filter) return this.set({ filter: '' });
     else document.activeElement?.blur();
     this.changed();

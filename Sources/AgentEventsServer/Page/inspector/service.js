@@ -83,6 +83,9 @@ export class Service extends EventTarget {
   }
 
   subscribers(thread) { return this.request(Service.path(thread, 'subscribers')); }
+  /** @param asked `{protocol, after?, upto}` */
+  frames(thread, asked) { return this.request(Service.path(thread, `frames?${new URLSearchParams(asked)}`)); }
+
   state(thread) { return this.request(Service.path(thread, 'state')); }
 
   #hasNoRefusals = false;

@@ -1,9 +1,21 @@
-/** Links to one event, `#t_7@3-42`, that never lead to another one. Pure. */
+/**
+ * Links to one event, `#t_7@3-42`, that never lead to another one; with the frames of a protocol for a range of events,
+ * `#t_7@3-42?frames=ai-sdk&range=3-40..3-52`. Pure.
+ */
+import { isProtocol } from './frames.js';
 import { generationOf, isCursor, sequenceOf } from './history.js';
 
-/** @returns {{thread?: string, cursor?: string, malformed?: string}} */
+const FRAMES = /\?frames=([a-z0-9.-]+)(?:&range=(\d{1,20}-\d{1,20})\.\.(\d{1,20}-\d{1,20}))?$/;
+
+/** @returns {{thread?: string, cursor?: string, malformed?: string, frames?: string, range?: [string, string]}} */
 export function readLink(hash) {
-  const text = hash.replace(/^#/, '');
+  const whole = hash.replace(/^#/, '');
+  const [, frames, first, last] = FRAMES.exec(whole) ?? [];
+  if (!isProtocol(frames)) return readPlace(whole);
+  return { ...readPlace(whole.replace(FRAMES, '')), frames, ...(first && { range: [first, last] }) };
+}
+
+function readPlace(text) {
   if (text === '') return {};
   const at = text.lastIndexOf('@');
   let thread;
@@ -18,8 +30,9 @@ export function readLink(hash) {
   return { thread, cursor };
 }
 
-export const writeLink = (thread, cursor) =>
-  `#${encodeURIComponent(thread).replace(/%(3A|2F|7C|2C|3B|3D|2B|24)/g, decodeURIComponent)}${cursor ? `@${cursor}` : ''}`;
+export const writeLink = (thread, cursor, { frames, range } = {}) =>
+  `#${encodeURIComponent(thread).replace(/%(3A|2F|7C|2C|3B|3D|2B|24)/g, decodeURIComponent)}${cursor ? `@${cursor}` : ''}${frames
+    ? `?frames=${frames}${range ? `&range=${range.join('..')}` : ''}` : ''}`;
 
 /**
  * Where a cursor leads in a history.
