@@ -66,6 +66,7 @@ struct EngineStateMachineTests {
         _ = machine.webSocketCame()
         #expect(machine.probed(.ping("probe")) == .answer)
         #expect(machine.probed(.ping("probe")) == .drop)
+        #expect(machine.lostWebSocket(hasPackets: false) == .poll(answers: false))
         #expect(!machine.isUpgrading)
     }
 

@@ -226,9 +226,37 @@ def check_chats(service):
         expect(f"the status of {posted} for {path}", refused.status, status)
         if refused.body.startswith(b"{"):
             raise Fault(f"a page would show a refusal as JSON: {refused.body!r}")
+    check_second_thoughts(service)
     # A client posts all that it has.
     long = [user(f"old_{number}", "words " * 40000) for number in range(20)]
     expect("the status with a long chat", post(service, body("c", *long, user("u_3", "ordinary words"))).status, "completed")
+
+
+def check_second_thoughts(service):
+    """What a page does with a message that did not arrive, or is edited, or is to be answered again."""
+
+    def names(chat):
+        return [message["id"] for message in loaded(service, chat)]
+
+    def wish(chat, *messages, **more):
+        return post(service, body(chat, *messages, trigger="regenerate-message", **more))
+
+    # The first message did not arrive, and the page tries again; and so did the second one.
+    first, second = user("e_1", "ordinary words"), user("e_2", "more of them")
+    answer = wish("e", first)
+    expect("the page", names("e"), ["e_1", answer.id])
+    other = wish("e", first, {"id": answer.id, "role": "assistant", "parts": []}, second)
+    expect("the page with a message that was sent at the second attempt", names("e"), ["e_1", answer.id, "e_2", other.id])
+    # By the id of the user's message: it has arrived this time.
+    again = wish("e", first, second, messageId="e_2")
+    expect("the page with another answer", names("e"), ["e_1", answer.id, "e_2", again.id])
+    edited = user("e_2", "ordinary")
+    newest = post(service, body("e", first, edited, messageId="e_2"))
+    expect("the page with an edited message", names("e"), ["e_1", answer.id, "e_2", newest.id])
+    expect("its text", loaded(service, "e")[2]["parts"][0]["text"], "ordinary")
+    expect("the answer to the edited message again", post(service, body("e", first, edited)).id, newest.id)
+    edited = post(service, body("e", user("e_1", "words")))
+    expect("the page with an edited beginning", names("e"), ["e_1", edited.id])
 
 
 def check_questions(service):
@@ -239,8 +267,16 @@ def check_questions(service):
         reloaded = resume(service, chat)
         expect("resuming what waits", (reloaded.id, reloaded.status), (message.id, "waiting"))
         check_goes_on(reloaded, message)
+        # A client can answer only in its last message: another one is not taken meanwhile.
+        early = service.request("POST", "/ai-sdk/guide", json.dumps(body(chat, user("early", "ordinary words"))))
+        expect("a message while a question is open", early.status, 409)
+        if b"waits for an answer" not in early.body:
+            raise Fault(f"a page would say {early.body!r}")
         # Others write meanwhile; the request that asked is sent again, since its answer was lost.
-        post(service, body(chat, user("between", "ordinary words")))
+        between = service.request("POST", f"/v1/threads/{chat}/messages", json.dumps({"text": "ordinary words"}))
+        expect("a message by the service's own protocol", between.status, 202)
+        reloaded = resume(service, chat)
+        expect("resuming what waits, with another run behind it", (reloaded.id, reloaded.status), (message.id, "waiting"))
         expect("the status of the same message again", post(service, body(chat, user("u", "secret words"))).status, "waiting")
         forged = service.request(
             "POST", "/ai-sdk/guide", json.dumps(body(chat, message.answered(True, forged="forged")))
@@ -252,7 +288,9 @@ def check_questions(service):
         post(service, answer, message)
         post(service, answer, other_tab)
         expect("what another tab gets that answers the same", other_tab.content(), message.content())
-        expect("resuming what was answered", resume(service, chat), None)
+        later = resume(service, chat)
+        if later and later.id == message.id:
+            raise Fault("what was answered is resumed")
         whole = post(service, body(chat, user("u", "secret words")))
         expect("the whole message again", (whole.status, whole.content()), ("completed", message.content()))
         expect("the call that asked", call["state"], state)

@@ -186,6 +186,11 @@ package struct MessageIntake: Sendable {
         }
     }
 
+    /// The id that a message with this key has, or would have.
+    package func message(of key: IdempotencyKey, in thread: ThreadID, from principal: Principal) -> MessageID {
+        MessageKey(key, author: principal.user, thread: thread).message
+    }
+
     /// - Throws: ``ProtocolError`` `run.unknown`.
     private func retried(_ run: RunID?, in thread: ThreadID) async throws(ProtocolError) -> RetriedRun? {
         guard let run else { return nil }

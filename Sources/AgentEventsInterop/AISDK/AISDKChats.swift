@@ -55,24 +55,60 @@ struct AISDKChats: Sendable {
             let input = try AISDKInput(try await PostedBody.bytes(of: request, interface))
             let place = Place(thread: input.thread, principal: principal, dialect: Self.dialect(request))
             switch input.kind {
-            case .message(let id, let text): return try await send(id, text, agent, place)
-            case .answers(let answers, let end): return try await answer(answers, after: end, place)
-            case .regenerate(let message): return try await regenerate(message, agent, place)
+            case .message(let message): return try await send(message, agent, place)
+            case .answers(let answers, let message, let end):
+                return try await answer(answers, of: message, after: end, place)
+            case .regenerate(let message, let last): return try await regenerate(message, last, agent, place)
             }
         }
     }
 
-    private func send(_ id: String, _ text: String, _ agent: AgentName, _ place: Place) async throws -> Response {
-        let data: JSONValue = [AISDKMember.data: [AISDKMember.messageID: .string(id)]]
+    /// - Throws: ``ProtocolError`` `thread.busy` while a question is open: a client can answer only in its last message.
+    private func send(
+        _ message: AISDKInput.Message,
+        _ agent: AgentName,
+        _ place: Place
+    ) async throws -> Response {
+        let key = try AISDKMember.key(of: message)
+        let isKnown = try await hub.intake.knows(key, in: place.thread, from: place.principal)
+        let state = try await state(of: place)
+        if !isKnown, state?.approvals.isEmpty == false {
+            throw ProtocolError(
+                .threadBusy, "the agent waits for an answer to its question: answer that first", isRetryable: true)
+        }
+        // The same when it comes again.
+        let edited = state?.message(
+            named: message.id, before: hub.intake.message(of: key, in: place.thread, from: place.principal))
+        let data: JSONValue = [AISDKMember.data: [AISDKMember.messageID: .string(message.id)]]
         let answer = try await hub.intake.submit(
-            MessageRequest(text: text, agent: agent, data: data),
-            key: try AISDKInput.identifier("ai-sdk/submit/\(id)", "messages"), in: place.thread, from: place.principal)
+            MessageRequest(text: message.text, agent: agent, data: data, replaces: edited?.messageID), key: key, in: place.thread,
+            from: place.principal)
         return try await follow(answer, place)
     }
 
-    private func regenerate(_ message: String?, _ agent: AgentName, _ place: Place) async throws -> Response {
+    /// - Returns: `nil` for a thread that is not there.
+    private func state(of place: Place) async throws -> ThreadState? {
+        do {
+            return try await hub.state(of: place.thread, for: place.principal)
+        } catch let error as ProtocolError where error.code == .threadUnknown {
+            return nil
+        }
+    }
+
+    private func regenerate(
+        _ name: String?,
+        _ last: AISDKInput.Message?,
+        _ agent: AgentName,
+        _ place: Place
+    ) async throws -> Response {
+        // A page that could not send a message tries again so.
+        if let last,
+            try await !hub.intake.knows(AISDKMember.key(of: last), in: place.thread, from: place.principal)
+        {
+            return try await send(last, agent, place)
+        }
         let state = try await hub.state(of: place.thread, for: place.principal)
-        switch AISDKRegeneration.decide(message, in: state) {
+        switch AISDKRegeneration.decide(name == last?.id ? nil : name, in: state) {
         case .replay(let run):
             return try await replay(run, place)
         case .redo(let run):
@@ -122,6 +158,7 @@ struct AISDKChats: Sendable {
     /// Nothing of the client's messages is believed but the ids and the decisions, and these for what is open in the log.
     private func answer(
         _ answers: [AISDKInput.Answer],
+        of message: String?,
         after end: Cursor?,
         _ place: Place
     ) async throws -> Response {
@@ -144,6 +181,10 @@ struct AISDKChats: Sendable {
         guard let root else {
             throw ProtocolError(.approvalUnknown, "nothing was asked here that these messages answer")
         }
+        if given.isEmpty, !state.openRuns.contains(where: { $0.runID == root }) {
+            // It has ended, and its end is there if its beginning is.
+            _ = try await PlaceBeforeRun.find(root, in: place.thread, of: hub, for: place.principal)
+        }
         // All of them are within the limit, or none is given.
         for _ in given {
             if let refusal = hub.usage.command(of: place.principal, in: place.thread) { throw refusal }
@@ -156,22 +197,26 @@ struct AISDKChats: Sendable {
                 CommandRequest(thread: place.thread, key: key, body), as: place.principal)
             start = max(start, accepted.cursors.last?.sequence ?? 0)
         }
-        return try await goOn(root, answeredAt: start, after: min(end?.sequence ?? start, start), place)
+        // The answer to a message that was given to the run has an id of its own.
+        let name = message.flatMap { $0.hasPrefix("\(root)/") ? $0 : nil } ?? root.rawValue
+        return try await goOn(root, name, answeredAt: start, after: min(end?.sequence ?? start, start), place)
     }
 
     /// A continuation of the message of a run, after an answer.
     ///
     /// - Parameters:
+    ///   - name: the id of the message.
     ///   - answer: the number of the last answer's event.
     ///   - end: the number of the event with which the part ended that the client has. A run may have done more since then: what it
     ///     began beside the question.
     private func goOn(
         _ root: RunID,
+        _ name: String,
         answeredAt answer: UInt64,
         after end: UInt64,
         _ place: Place
     ) async throws -> Response {
-        let machine = AISDKStateMachine(place.dialect, root: root, message: root.rawValue, waitsFrom: answer + 1)
+        let machine = AISDKStateMachine(place.dialect, root: root, message: name, waitsFrom: answer + 1)
         let (noted, cursor) = try await ThreadPart.noting(
             place.thread, in: machine, of: hub, for: place.principal, upTo: end)
         return stream(place).response(noted, after: cursor)

@@ -11,7 +11,7 @@ struct AISDKHistory: StreamTranslation {
     }
 
     private enum Entry: Sendable {
-        case user(id: String, text: String)
+        case user(MessageID, id: String, text: String)
         case turn(RunID)
     }
 
@@ -34,7 +34,7 @@ struct AISDKHistory: StreamTranslation {
 
     mutating func note(_ event: AgentEvent) {
         guard let run = event.runID else {
-            if case .userMessage(let message) = event.payload { ask(AISDKMember.id(of: message), message.text) }
+            if case .userMessage(let message) = event.payload { ask(message) }
             return
         }
         begin(event, run)
@@ -45,10 +45,27 @@ struct AISDKHistory: StreamTranslation {
         trim()
     }
 
-    private mutating func ask(_ id: String, _ text: String) {
-        entries.append(.user(id: id, text: text))
-        byteCount += Self.byteCount(id, text)
+    /// A message that stands in the place of another one takes what came after that from the page too, as its client does.
+    private mutating func ask(_ message: UserMessage) {
+        let replaced = entries.firstIndex { entry in
+            if case .user(let id, id: _, text: _) = entry { id == message.replaces } else { false }
+        }
+        if let replaced {
+            for entry in entries[replaced...] { leave(entry) }
+            entries.removeSubrange(replaced...)
+        }
+        let id = AISDKMember.id(of: message)
+        entries.append(.user(message.messageID, id: id, text: message.text))
+        byteCount += Self.byteCount(id, message.text)
         trim()
+    }
+
+    /// An entry is not in the list any longer.
+    private mutating func leave(_ entry: Entry) {
+        switch entry {
+        case .user(_, let id, let text): byteCount -= Self.byteCount(id, text)
+        case .turn(let run): _ = forget(run)
+        }
     }
 
     private static func byteCount(_ id: String, _ text: String) -> Int {
@@ -76,11 +93,19 @@ struct AISDKHistory: StreamTranslation {
         if let parent {
             roots[run] = roots[parent]
         } else if roots[run] == nil {
-            if let retryOf { drop(retryOf) }
             roots[run] = run
             let machine = AISDKStateMachine(dialect, root: run, message: run.rawValue, waitsFrom: .max)
             turns[run] = Turn(machine: machine, reducer: AISDKReducer(maximumByteCount: maximumByteCount))
-            entries.append(.turn(run))
+            // Where the answer stood that is given again, if that is in the list.
+            let place = entries.firstIndex { entry in
+                if case .turn(let old) = entry { old == retryOf } else { false }
+            }
+            if let place {
+                leave(entries[place])
+                entries[place] = .turn(run)
+            } else {
+                entries.append(.turn(run))
+            }
         }
     }
 
@@ -113,10 +138,7 @@ struct AISDKHistory: StreamTranslation {
         guard byteCount > maximumByteCount, entries.count > 1 else { return }
         var count = 0
         while byteCount > maximumByteCount / 2, count < entries.count - 1 {
-            switch entries[count] {
-            case .user(let id, let text): byteCount -= Self.byteCount(id, text)
-            case .turn(let run): _ = forget(run)
-            }
+            leave(entries[count])
             count += 1
         }
         entries.removeFirst(count)
@@ -127,7 +149,7 @@ struct AISDKHistory: StreamTranslation {
         .array(
             entries.compactMap { entry in
                 switch entry {
-                case .user(let id, let text):
+                case .user(_, let id, let text):
                     return ["id": .string(id), "role": "user", "parts": [["type": "text", "text": .string(text)]]]
                 case .turn(let run):
                     guard let turn = turns[run], turn.machine == nil else { return nil }

@@ -9,15 +9,26 @@ package struct AISDKInput: Hashable, Sendable {
         let isApproved: Bool
     }
 
+    /// A user's message.
+    struct Message: Hashable, Sendable {
+        /// As its client names it. It stays when the message is edited.
+        let id: String
+        let text: String
+    }
+
     enum Kind: Hashable, Sendable {
-        /// A user's message.
-        case message(id: String, text: String)
+        case message(Message)
         /// The last one is the assistant's: a person has answered.
         ///
-        /// - Parameter after: where the part of the message ended that the client has; `nil` if it does not say so.
-        case answers([Answer], after: Cursor?)
+        /// - Parameters:
+        ///   - message: the id of that message.
+        ///   - after: where the part of the message ended that the client has; `nil` if it does not say so.
+        case answers([Answer], message: String?, after: Cursor?)
         /// The run is to be done again whose message the client names; `nil` for the last one.
-        case regenerate(message: String?)
+        ///
+        /// - Parameter last: the user's message that is to be answered, which may not have come before; `nil` when the last message is the
+        ///   assistant's.
+        case regenerate(message: String?, last: Message?)
     }
 
     let thread: ThreadID
@@ -34,21 +45,28 @@ package struct AISDKInput: Hashable, Sendable {
         thread = try Self.identifier(json["id"]?.stringValue ?? "", "id")
         let last = json["messages"]?.arrayValue?.last
         if json["trigger"]?.stringValue == "regenerate-message" {
-            kind = .regenerate(message: json["messageId"]?.stringValue)
-        } else if last?["role"]?.stringValue == "user", let last {
-            let parts = last["parts"]?.arrayValue ?? []
-            let text = parts.compactMap { $0["type"]?.stringValue == "text" ? $0["text"]?.stringValue : nil }
-                .joined(separator: "\n")
-            guard !text.isEmpty, let id = last["id"]?.stringValue else {
+            kind = .regenerate(message: json["messageId"]?.stringValue, last: Self.message(last))
+        } else if last?["role"]?.stringValue == "user" {
+            guard let message = Self.message(last) else {
                 throw ProtocolError(.requestInvalid, "the last message has an id and a text", path: "$.messages")
             }
-            kind = .message(id: id, text: text)
+            kind = .message(message)
         } else if last?["role"]?.stringValue == "assistant" {
             kind = .answers(
-                Self.answers(in: last?["parts"]?.arrayValue ?? []), after: try Self.cursor(in: last?["metadata"]))
+                Self.answers(in: last?["parts"]?.arrayValue ?? []), message: last?["id"]?.stringValue,
+                after: try Self.cursor(in: last?["metadata"]))
         } else {
             throw ProtocolError(.requestInvalid, "there is a message of a user to answer", path: "$.messages")
         }
+    }
+
+    /// - Returns: `nil` for what is not a user's, or has no id or no text.
+    private static func message(_ json: JSONValue?) -> Message? {
+        guard json?["role"]?.stringValue == "user", let id = json?["id"]?.stringValue else { return nil }
+        let parts = json?["parts"]?.arrayValue ?? []
+        let text = parts.compactMap { $0["type"]?.stringValue == "text" ? $0["text"]?.stringValue : nil }
+            .joined(separator: "\n")
+        return text.isEmpty ? nil : Message(id: id, text: text)
     }
 
     private static func answers(in parts: [JSONValue]) -> [Answer] {
@@ -79,16 +97,5 @@ package struct AISDKInput: Hashable, Sendable {
         } catch {
             throw ProtocolError(.requestInvalid, error.message, path: "$.\(name)")
         }
-    }
-}
-
-/// Members that this package adds to the data of a user's message that came by the AI SDK.
-enum AISDKMember {
-    static let data = "ai_sdk"
-    static let messageID = "message_id"
-
-    /// The id of a message as its client named it.
-    static func id(of message: UserMessage) -> String {
-        message.data?[data]?[messageID]?.stringValue ?? message.messageID.rawValue
     }
 }

@@ -163,7 +163,7 @@ package struct EngineStateMachine: Equatable {
         case answer
         /// The WebSocket carries the session. A poll that waits is answered by a noop.
         case upgrade(answersPoll: Bool)
-        /// The WebSocket goes; the session stays.
+        /// The WebSocket goes, and is lost; the session stays.
         case drop
     }
 
@@ -178,7 +178,6 @@ package struct EngineStateMachine: Equatable {
             defer { hasPoll = false }
             return .upgrade(answersPoll: hasPoll)
         case (.trying, _), (.probed, _):
-            state = .polling
             return .drop
         case (.polling, _), (.webSocket, _), (.closing, _), (.closed, _):
             return .none

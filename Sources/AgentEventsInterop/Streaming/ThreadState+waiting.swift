@@ -1,14 +1,18 @@
 import AgentEvents
 
 extension ThreadState {
-    /// The newest run without a parent that does something; one that is queued only if no other does.
+    /// The newest run without a parent that does something; one that is queued only if there is no other, since it does not start while
+    /// another waits.
     var workingRun: RunID? {
-        let roots = openRuns.filter { $0.parentRunID == nil && !waitsForPeople($0.runID) }
-        return (roots.last { $0.status != .queued } ?? roots.last)?.runID
+        let roots = openRuns.filter { $0.parentRunID == nil }
+        let started = roots.filter { $0.status != .queued }
+        return started.isEmpty ? roots.last?.runID : started.last { !waitsForPeople($0.runID) }?.runID
     }
 
     /// The run whose message a client of the AI SDK resumes: the one that works or, when none does, the newest that waits.
-    var resumableRun: RunID? { workingRun ?? openRuns.last { $0.parentRunID == nil }?.runID }
+    var resumableRun: RunID? {
+        workingRun ?? openRuns.last { $0.parentRunID == nil && $0.status != .queued }?.runID
+    }
 
     /// Whether nothing is left to do in a run until people have answered: the rule of ``StreamedRuns/waits(_:)``, by which streams end. A
     /// call beside the question may have ended after it, so it is wider than ``Run/isWaiting``.

@@ -60,8 +60,10 @@ package struct OriginPolicy: Sendable {
         ]
     }
 
-    /// The headers that a page may send beyond those that browsers always let it send.
-    package static let requestHeaders = "Authorization, Content-Encoding, Content-Type, Idempotency-Key, Last-Event-ID"
+    /// The headers that a page may send beyond those that browsers always let it send; `User-Agent`, since clients of the AI SDK before
+    /// 2026-03 set it, and Safari and Firefox ask for it then (vercel/ai#9256).
+    package static let requestHeaders =
+        "Authorization, Content-Encoding, Content-Type, Idempotency-Key, Last-Event-ID, User-Agent"
     /// The time for which a browser may keep the answer to a preflight, in seconds.
     package static let preflightSeconds = 600
 

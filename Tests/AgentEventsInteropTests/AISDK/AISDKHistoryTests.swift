@@ -41,6 +41,39 @@ struct AISDKHistoryTests {
         #expect(Self.load(done) == [user, answer("r_2", "Good day")])
     }
 
+    private static func ids(_ thread: RecordedThread) -> [String] {
+        load(thread).arrayValue?.compactMap { $0["id"]?.stringValue } ?? []
+    }
+
+    private static func twoTurns() -> RecordedThread {
+        var thread = RecordedThread()
+        for (message, run) in [("m_1", "r_1"), ("m_2", "r_2")] as [(MessageID, RunID)] {
+            thread.ask("Hi", message: message)
+            thread.start(run)
+            thread.said(run, "Hello")
+            thread.complete(run)
+        }
+        return thread
+    }
+
+    @Test
+    func anAnswerThatIsGivenAgainStandsWhereTheFirstStood() {
+        var thread = Self.twoTurns()
+        thread.add("r_3", .agentStarted(AgentStarted(retryOf: "r_1")))
+        #expect(Self.ids(thread) == ["m_1", "m_2", "r_2"])
+        thread.complete("r_3")
+        #expect(Self.ids(thread) == ["m_1", "r_3", "m_2", "r_2"])
+    }
+
+    @Test(arguments: [("m_1", ["m_3"]), ("m_2", ["m_1", "r_1", "m_3"]), ("m_9", ["m_1", "r_1", "m_2", "r_2", "m_3"])])
+    func anEditedMessageTakesWhatCameAfterItFromThePage(replaced: String, ids: [String]) throws {
+        var thread = Self.twoTurns()
+        let message = UserMessage(
+            messageID: "m_3", userID: "u_1", text: "Edited", replaces: try MessageID(replaced))
+        thread.add(nil, .userMessage(message))
+        #expect(Self.ids(thread) == ids)
+    }
+
     /// Of a long thread the newest turns are there, each of them whole, and of one that is too long by itself its newest parts.
     @Test(arguments: [1, 40])
     func aPageOfALongThreadIsBounded(callCount: Int) throws {
