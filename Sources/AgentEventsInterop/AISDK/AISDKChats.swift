@@ -81,7 +81,8 @@ struct AISDKChats: Sendable {
             named: message.id, before: hub.intake.message(of: key, in: place.thread, from: place.principal))
         let data: JSONValue = [AISDKMember.data: [AISDKMember.messageID: .string(message.id)]]
         let answer = try await hub.intake.submit(
-            MessageRequest(text: message.text, agent: agent, data: data, replaces: edited?.messageID), key: key, in: place.thread,
+            MessageRequest(text: message.text, agent: agent, data: data, replaces: edited?.messageID), key: key,
+            in: place.thread,
             from: place.principal)
         return try await follow(answer, place)
     }

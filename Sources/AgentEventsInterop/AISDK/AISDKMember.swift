@@ -24,6 +24,8 @@ enum AISDKMember {
 extension ThreadState {
     /// The newest message of a user that a client of the AI SDK has named so, before another one.
     func message(named id: String, before message: MessageID) -> Message? {
-        messages.prefix { $0.messageID != message }.last { $0.userID != nil && $0.data?[AISDKMember.data]?[AISDKMember.messageID]?.stringValue == id }
+        messages.prefix { $0.messageID != message }.last {
+            $0.userID != nil && $0.data?[AISDKMember.data]?[AISDKMember.messageID]?.stringValue == id
+        }
     }
 }

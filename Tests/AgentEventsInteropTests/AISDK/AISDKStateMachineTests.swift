@@ -78,7 +78,8 @@ struct AISDKStateMachineTests {
         let frames = Self.stream(thread, waitsFrom: answered + 1, noted: asked)
         #expect(
             Self.types(frames) == [
-                "start", "start-step", "tool-input-start", "tool-input-available", "tool-output-available", "text-start",
+                "start", "start-step", "tool-input-start", "tool-input-available", "tool-output-available",
+                "text-start",
                 "text-delta", "text-end", "data-approval",
             ])
         var client = AISDKClient(.version6, calls: ["r_1/c_1"])

@@ -27,7 +27,10 @@ public final class InProcessConnection: Sendable {
         as principal: Principal,
         on eventLoop: any EventLoop
     ) async throws -> InProcessConnection {
-        try await open(to: hub, as: principal, on: eventLoop) { InProcessTransport($0) } beginning: { _ in }
+        try await open(to: hub, as: principal, on: eventLoop) {
+            InProcessTransport($0)
+        } beginning: { _ in
+        }
     }
 
     /// Opens a connection over a transport of the caller's.
