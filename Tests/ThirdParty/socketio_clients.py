@@ -26,6 +26,7 @@ import aiohttp
 import jwt
 import socketio
 
+from process_use import resident_bytes
 from self_test import check_broken
 from service import ROOT, DataFolder, Service, add_binary_option
 from thread_reader import Fault, ThreadReader
@@ -40,6 +41,8 @@ except ImportError as error:
 # For what hangs.
 SECONDS = 30
 SEPARATOR = "\x1e"
+# Sessions by polls; with --long so many that each of them leaves less than a kilobyte.
+VISITS, LONG_VISITS = 1500, 10_000
 PLAIN = {"Content-Type": "text/plain;charset=UTF-8"}
 SECRET = "a secret of at least thirty-two bytes"
 # The wheel that has the client of JavaScript among its files, which alone is taken from it.
@@ -1346,6 +1349,69 @@ async def joins(world, kind):
     await world.stop()
 
 
+# Sessions that end ------------------------------------------------------------------------------------------------------
+
+
+async def visit(http, url, number):
+    """A session by polls that takes the first events, and is left in one of three ways."""
+
+    async def get(sid):
+        async with http.get(f"{url}&sid={sid}" if sid else url) as response:
+            expect("the status of a poll", response.status, 200)
+            return await response.text()
+
+    async def post(sid, text):
+        async with http.post(f"{url}&sid={sid}", data=text, headers=PLAIN) as response:
+            expect(f"the status of a POST of {text}", response.status, 200)
+
+    sid = json.loads((await get(None))[1:])["sid"]
+    await post(sid, '40/threads/t_1,{"after":"start"}')
+    while '["live"' not in await get(sid):
+        pass
+    if number % 3 == 0:
+        await post(sid, "1")
+    elif number % 3 == 1:
+        await post(sid, f"41/threads/t_1,{SEPARATOR}1")
+    else:
+        # It is given up while it waits.
+        try:
+            await asyncio.wait_for(get(sid), 0.02)
+        except TimeoutError:
+            pass
+
+
+def gauge(service):
+    """The connections of Socket.IO that the service has by its own count."""
+    answer = service.request("GET", "/metrics", port=service.internal_port)
+    lines = [line for line in answer.body.decode().splitlines() if line.startswith('agent_events_connections{')]
+    return sum(float(line.split()[-1]) for line in lines if 'transport="socket.io"' in line)
+
+
+@case("thousands of sessions that poll end, and leave nothing", arguments=(*AT_ONCE, "--internal-listen", "127.0.0.1:0"))
+async def sessions_that_end(world):
+    await world.emit("t_1", *range(40))
+    url = f"http://127.0.0.1:{world.service.port}/socket.io/?EIO=4&transport=polling"
+
+    async def visits(count):
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=40)) as http:
+
+            async def lane(numbers):
+                for number in numbers:
+                    await visit(http, url, number)
+
+            await asyncio.gather(*(lane(range(first, count, 20)) for first in range(20)))
+        async with asyncio.timeout(SECONDS):
+            while await asyncio.to_thread(gauge, world.service) > 0:
+                pass
+        return resident_bytes(world.service.process.pid) / (1 << 20)
+
+    before = await visits(VISITS // 2)
+    after = await visits(VISITS)
+    if after - before > 8:
+        raise Fault(f"{VISITS} sessions have left {after - before:.1f} MiB, beside {before:.1f} MiB")
+    await world.stop()
+
+
 # Running them -----------------------------------------------------------------------------------------------------------
 
 
@@ -1413,7 +1479,11 @@ def main():
     parser.add_argument("--self-test", action="store_true", help="prove that the checks can fail")
     parser.add_argument("--only", default="", metavar="WORDS", help="run the checks that have these words in their sentence")
     parser.add_argument("--set-up", action="store_true", help="only fetch the client of JavaScript, unless it is there")
+    parser.add_argument("--long", action="store_true", help=f"end {LONG_VISITS} sessions, and not {VISITS}")
     options = parser.parse_args()
+    if options.long:
+        global VISITS
+        VISITS = LONG_VISITS
     fetch_bundle()
     if options.set_up:
         return 0
