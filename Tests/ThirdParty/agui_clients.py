@@ -242,6 +242,7 @@ def check_questions_side_by_side(binary, data, folder):
             success = "success" if version else None
             thread = f"two_{version}"
             first, both = ask_twice(service, thread, version)
+            ask_twice(service, f"left_{version}", version)
             refused = follow(service, asked(thread, "no", None, version, resume=yes(both[1])))
             expect("the second answer without the first", refused.end["code"], "approval.unknown")
             expect("the answers in the log", len(logged(service, thread, "approval_resolved")), 0)
@@ -255,6 +256,17 @@ def check_questions_side_by_side(binary, data, folder):
             _, both = ask_twice(service, thread, version)
             client = follow(service, asked(thread, "answer", None, version, resume=yes(*both)))
             expect("the outcome of both at once", (client.end["type"], client.outcome), ("RUN_FINISHED", success))
+        service.kill()
+    with serve(binary, data, folder, "0") as service:
+        for version in ("1.0", None):
+            # What a client was told of before the service died is what it has to answer.
+            thread = f"left_{version}"
+            both = follow(service, asked(thread, "look", None, version), "/copilotkit/agent/guide/connect").questions()
+            client = follow(service, asked(thread, "first", None, version, resume=yes(both[0])))
+            expect("the questions after a restart", client.questions(), both[1:])
+            client = follow(service, asked(thread, "second", None, version, resume=yes(both[1])))
+            expect("the end after a restart", client.end["type"], "RUN_FINISHED")
+            expect("the questions that are left", client.questions(), [])
 
 
 def check_asking_again(service):
