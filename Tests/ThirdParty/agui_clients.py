@@ -1,14 +1,16 @@
 """Clients of AG-UI 1.0 and 0.x, and of CopilotKit's routes, against the real service.
 
 Each event is read with the models that AG-UI publishes for Python, and followed as a client follows it: messages are reduced by the
-rules of its default reducer. What clients do is: ask, ask again after a lost answer, come in the middle in two tabs, answer questions
-(twice at once, and again after a restart), stop, and go on after kill -9.
+rules of its default reducer. What clients do is: ask, ask again after a lost answer or for another answer, come in the middle in two
+tabs, answer questions (twice at once, again after a restart or when nothing of the run is kept, and one after the other that are asked
+at the same time), stop, and go on after kill -9.
 """
 
 import argparse
 import json
 import sys
 import threading
+import time
 
 from ag_ui.core import Event, Message
 from pydantic import TypeAdapter, ValidationError
@@ -76,6 +78,8 @@ class Client:
                 raise Fault("a result comes twice")
             self.messages[event["messageId"]] = {"role": "tool", "content": event["content"]}
         elif kind == "MESSAGES_SNAPSHOT":
+            if len({message["id"] for message in event["messages"]}) < len(event["messages"]):
+                raise Fault(f"an id is in a snapshot twice: {[message['id'] for message in event['messages']]}")
             self.messages = {message["id"]: self.snapshot(message) for message in event["messages"]}
         elif kind in ("RUN_FINISHED", "RUN_ERROR"):
             if kind == "RUN_FINISHED" and self.open:
@@ -92,6 +96,9 @@ class Client:
     @property
     def outcome(self):
         return (self.end.get("outcome") or {}).get("type")
+
+    def questions(self):
+        return [interrupt["id"] for interrupt in (self.end.get("outcome") or {}).get("interrupts", [])]
 
     def answers(self):
         """What a client that joined has, and one that was there from the start: without the messages of users."""
@@ -204,6 +211,100 @@ def check_questions(service):
     return thread, resume, tabs[0]
 
 
+def until(what, condition):
+    end = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > end:
+            raise Fault(f"waited too long for {what}")
+        time.sleep(0.05)
+
+
+def yes(*names):
+    return [{"interruptId": name, "status": "resolved", "payload": {"approved": True}} for name in names]
+
+
+def ask_twice(service, thread, version):
+    """Two calls that are asked for side by side: the run ends with the first question, and the second comes after it."""
+    first = follow(service, asked(thread, "ask", "secret words", version)).questions()
+    until("the second question", lambda: len(logged(service, thread, "approval_requested")) == 2)
+    for path, run in (("/agui/guide", "ask"), ("/copilotkit/agent/guide/connect", "look")):
+        joined = follow(service, asked(thread, run, "secret words", version), path).questions()
+        expect("the number of questions of one who joins", len(joined), 2)
+        expect("the first of them", joined[: len(first)], first)
+    return first, joined
+
+
+def check_questions_side_by_side(binary, data, folder):
+    (folder / "secret1.txt").write_text("secret words\n")
+    (folder / "secret2.txt").write_text("secret words\n")
+    with serve(binary, data, folder, "0") as service:
+        for version in ("1.0", None):
+            success = "success" if version else None
+            thread = f"two_{version}"
+            first, both = ask_twice(service, thread, version)
+            ask_twice(service, f"left_{version}", version)
+            refused = follow(service, asked(thread, "no", None, version, resume=yes(both[1])))
+            expect("the second answer without the first", refused.end["code"], "approval.unknown")
+            expect("the answers in the log", len(logged(service, thread, "approval_resolved")), 0)
+            for _ in range(2):
+                client = follow(service, asked(thread, "first", None, version, resume=yes(*first)))
+                expect("the questions after the first answer", client.questions(), both[len(first):])
+            client = follow(service, asked(thread, "second", None, version, resume=yes(*client.questions())))
+            expect("the outcome of both answers", (client.end["type"], client.outcome), ("RUN_FINISHED", success))
+            # One who has joined has both, and answers them together.
+            thread = f"both_{version}"
+            _, both = ask_twice(service, thread, version)
+            client = follow(service, asked(thread, "answer", None, version, resume=yes(*both)))
+            expect("the outcome of both at once", (client.end["type"], client.outcome), ("RUN_FINISHED", success))
+        service.kill()
+    with serve(binary, data, folder, "0") as service:
+        for version in ("1.0", None):
+            # What a client was told of before the service died is what it has to answer.
+            thread = f"left_{version}"
+            both = follow(service, asked(thread, "look", None, version), "/copilotkit/agent/guide/connect").questions()
+            client = follow(service, asked(thread, "first", None, version, resume=yes(both[0])))
+            expect("the questions after a restart", client.questions(), both[1:])
+            client = follow(service, asked(thread, "second", None, version, resume=yes(both[1])))
+            expect("the end after a restart", client.end["type"], "RUN_FINISHED")
+            expect("the questions that are left", client.questions(), [])
+
+
+def check_asking_again(service):
+    """A client that wants another answer sends its last message again, with the same id."""
+    for version in ("1.0", None):
+        thread = f"again_{version}"
+        messages = [{"id": "m", "role": "user", "content": "ordinary words"}]
+        body = asked(thread, "one", None, version, messages=messages)
+        follow(service, body)
+        for count, run in enumerate(("two", "three"), 2):
+            answered = follow(service, {**body, "runId": run})
+            expect("the outcome of another answer", answered.end["type"], "RUN_FINISHED")
+            expect("the messages in the log", len(logged(service, thread, "user_message")), 1)
+            expect("the runs in the log", len(logged(service, thread, "agent_started")), count)
+            shown = follow(service, asked(thread, "c", None, version), "/copilotkit/agent/guide/connect")
+            expect("the messages of users", [name for name in shown.messages if name not in shown.answers()], ["m"])
+            expect("the answers after asking again", shown.answers(), answered.answers())
+        # It has lost its stream, and has a part of the answer.
+        lost = {**body, "runId": "three", "messages": [*messages, {"id": "x", "role": "assistant", "content": "ordi"}]}
+        expect("the same run again", follow(service, lost).answers(), answered.answers())
+        expect("the runs in the log", len(logged(service, thread, "agent_started")), 3)
+        other = follow(service, asked(thread, "three", "something else", version))
+        expect("another message with the runId of another answer", other.end["code"], "key.conflict")
+        follow(service, asked(thread, "next", None, version, messages=[*messages, {**messages[0], "id": "m2"}]))
+        expect("the messages in the log after the next one", len(logged(service, thread, "user_message")), 2)
+
+
+def check_trimmed(binary, data, folder, thread, resume):
+    """Nothing of a run is kept, and its answers come again."""
+    with serve(binary, data, folder, "0", "--retain-events", "4") as service:
+        # At its start a service trims.
+        until("the log to be trimmed", lambda: json.loads(service.pages(thread)[0][0])["seq"] > 4)
+        if logged(service, thread, "approval_resolved"):
+            raise Fault("the answer is still in the log")
+        client = follow(service, asked(thread, "late", None, None, resume=resume))
+        expect("the end of what is not kept", client.end.get("code"), "run.unknown")
+
+
 def check_copilot(service):
     info = service.request("GET", "/copilotkit/info").json()
     expect("the agents", list(info["agents"]), ["guide"])
@@ -300,6 +401,7 @@ def run(binary):
             check_runs(service)
             thread, resume, answered = check_questions(service)
             check_copilot(service)
+            check_asking_again(service)
             service.kill()
         with serve(binary, None, folder, "0", "--rate", "commands=1/1d") as service:
             check_limit(service)
@@ -318,7 +420,12 @@ def run(binary):
             client = follow(service, asked("d", "run", "ordinary words"))
             expect("the end of what was begun before the service died", client.end["type"], "RUN_FINISHED")
             expect("the runs in the log", len(logged(service, "d", "agent_started")), 1)
+            for number in range(3):
+                follow(service, asked(thread, f"more_{number}", "ordinary words", None))
+        check_trimmed(binary, data, folder, thread, resume)
         check_goodbye(binary, data, folder)
+    with DataFolder() as data, DataFolder() as folder:
+        check_questions_side_by_side(binary, data, folder)
 
 
 def main():
@@ -343,6 +450,7 @@ def main():
 STARTED = {"type": "RUN_STARTED", "threadId": "t", "runId": "r", "protocolVersion": "1.0"}
 TEXT = {"type": "TEXT_MESSAGE_START", "messageId": "m", "role": "assistant"}
 FINISHED = {"type": "RUN_FINISHED", "threadId": "t", "runId": "r"}
+SNAPSHOT = {"type": "MESSAGES_SNAPSHOT", "messages": [{"id": "u", "role": "user", "content": "words"}]}
 RESULT = {"type": "TOOL_CALL_RESULT", "messageId": "x", "toolCallId": "c", "content": "", "role": "tool"}
 
 
@@ -354,7 +462,7 @@ def take(*events, version="1.0"):
 
 
 def self_test():
-    take(STARTED, TEXT, {"type": "TEXT_MESSAGE_END", "messageId": "m"}, FINISHED)
+    take(STARTED, SNAPSHOT, TEXT, {"type": "TEXT_MESSAGE_END", "messageId": "m"}, FINISHED)
     cancelled = {**FINISHED, "outcome": {"type": "cancelled"}}
     return check_broken(
         "agui_clients",
@@ -368,6 +476,7 @@ def self_test():
             ("closed twice", "was not open", lambda: take(STARTED, {"type": "TEXT_MESSAGE_END", "messageId": "m"})),
             ("open at the end", "is open", lambda: take(STARTED, TEXT, FINISHED)),
             ("a result twice", "twice", lambda: take(STARTED, RESULT, RESULT)),
+            ("an id twice", "in a snapshot twice", lambda: take(STARTED, {**SNAPSHOT, "messages": SNAPSHOT["messages"] * 2})),
             ("before 1.0", "before 1.0", lambda: take(STARTED, cancelled, version=None)),
             ("another value", "not 2", lambda: expect("a number", 1, 2)),
         ],

@@ -178,9 +178,21 @@ package struct MessageIntake: Sendable {
         in thread: ThreadID,
         from principal: Principal
     ) async throws(ProtocolError) -> Bool {
+        try await knows(MessageKey(key, author: principal.user, thread: thread).key, in: thread)
+    }
+
+    /// Tells the same of a request to start a run without a message.
+    package func knowsStart(
+        _ key: IdempotencyKey,
+        in thread: ThreadID,
+        from principal: Principal
+    ) async throws(ProtocolError) -> Bool {
+        try await knows(CommandKey(key, author: principal.user, thread: thread).key, in: thread)
+    }
+
+    private func knows(_ key: IdempotencyKey, in thread: ThreadID) async throws(ProtocolError) -> Bool {
         do throws(EventLogError) {
-            return try await runtime.log.recall(
-                MessageKey(key, author: principal.user, thread: thread).key, in: thread) != nil
+            return try await runtime.log.recall(key, in: thread) != nil
         } catch {
             throw ProtocolError(error, threadID: thread)
         }

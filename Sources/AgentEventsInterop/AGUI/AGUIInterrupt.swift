@@ -1,6 +1,32 @@
 import AgentEvents
 import AgentEventsProtocol
 
+extension StreamedRuns {
+    /// The names of the questions that are open in a run and below it.
+    func questions(of root: RunID) -> Set<String> {
+        var names: Set<String> = []
+        for run in tree(of: root) {
+            for request in self[run]?.approvals ?? [] {
+                names.insert(StreamNames.interrupt(request.approvalID, of: run))
+            }
+        }
+        return names
+    }
+
+    /// The questions of runs as interrupts.
+    ///
+    /// - Parameter namesChildren: whether each says which child asks.
+    func interrupts(of asking: [RunID], namesChildren: Bool) -> [JSONValue] {
+        asking.flatMap { run -> [JSONValue] in
+            guard let open = self[run] else { return [] }
+            let subagent = namesChildren && open.parent != nil ? run : nil
+            return open.approvals.map { request in
+                AGUIInterrupt.json(request, of: run, call: open.callName(request.callID), subagent: subagent)
+            }
+        }
+    }
+}
+
 /// A question of an agent as an interrupt of AG-UI.
 enum AGUIInterrupt {
     /// - Parameters:

@@ -15,11 +15,21 @@ struct AGUIResumption: Hashable, Sendable {
         let answer: AGUIInput.Answer
     }
 
+    /// The answers to some of the questions that are open in a run.
+    struct Part: Hashable, Sendable {
+        let root: RunID
+        /// The questions that are answered, the known ones among them.
+        var answered: Set<String>
+        /// Open questions without an answer.
+        var missing: Set<String>
+    }
+
     enum Decision: Hashable, Sendable {
         /// - Parameters:
         ///   - answers: to questions that are open.
         ///   - known: the latest event by which one of the others was answered, in the same way.
-        case give([Given], run: RunID, known: Cursor?)
+        ///   - parts: what is answered of runs that have more open questions. They are given if the client was told of no others.
+        case give([Given], run: RunID, known: Cursor?, parts: [Part])
         case refuse(ProtocolError)
     }
 
@@ -39,10 +49,12 @@ struct AGUIResumption: Hashable, Sendable {
         var given: [Given] = []
         var known: Cursor?
         var run: RunID?
+        var answered: [RunID: Set<String>] = [:]
         for answer in answers {
             if let approval = open.removeValue(forKey: answer.interrupt) {
                 if let end = approval.expiresAt, end <= now { return .refuse(expired(answer)) }
                 run = run ?? approval.runID
+                answered[state.root(of: approval.runID), default: []].insert(answer.interrupt)
                 let question = Question(run: approval.runID, approval: approval.approvalID)
                 given.append(Given(question: question, answer: answer))
             } else if let approval = resolved[answer.interrupt] {
@@ -50,6 +62,7 @@ struct AGUIResumption: Hashable, Sendable {
                     return .refuse(approval.decision == .expired ? expired(answer) : taken(answer, approval.decision))
                 }
                 run = run ?? approval.runID
+                answered[state.root(of: approval.runID), default: []].insert(answer.interrupt)
                 if approval.cursor.sequence > known?.sequence ?? 0 { known = approval.cursor }
             } else {
                 return .refuse(
@@ -58,15 +71,14 @@ struct AGUIResumption: Hashable, Sendable {
         }
         // Another run may ask at the same time, of another client. An answer that came before may meet what was asked after it.
         let roots = Set(given.map { state.root(of: $0.question.run) })
-        let missing = open.filter { roots.contains(state.root(of: $0.value.runID)) }.keys.sorted().first
-        if let missing {
-            return .refuse(
-                ProtocolError(
-                    .approvalUnknown,
-                    "resume answers all that is open in a run, and \(missing) is missing; nothing was answered"))
+        var parts: [RunID: Part] = [:]
+        for (name, approval) in open {
+            let root = state.root(of: approval.runID)
+            guard roots.contains(root) else { continue }
+            parts[root, default: Part(root: root, answered: answered[root] ?? [], missing: [])].missing.insert(name)
         }
         guard let run else { return .refuse(ProtocolError(.requestInvalid, "resume has an answer at least")) }
-        return .give(given, run: run, known: known)
+        return .give(given, run: run, known: known, parts: parts.values.sorted { $0.root.rawValue < $1.root.rawValue })
     }
 
     /// Refuses a run that asks for something else while questions are open.

@@ -45,7 +45,7 @@ struct AGUIRuns: Sendable {
     private static func isTold(_ error: ProtocolError) -> Bool {
         switch error.status.code {
         case 400, 409, 410, 422: true
-        default: error.code == .approvalUnknown || error.code == .approvalForbidden
+        default: error.code == .runUnknown || error.code == .approvalUnknown || error.code == .approvalForbidden
         }
     }
 
@@ -62,12 +62,7 @@ struct AGUIRuns: Sendable {
 
     private func begin(_ place: Place, _ agent: AgentName) async throws(ProtocolError) -> Response {
         guard let message = place.input.message else { throw Self.hasNoMessage }
-        let key = try place.input.key
-        let refusal = try await place.input.isMessageLast ? self.refusal(whileOpenIn: place) : Self.hasNoMessage
-        if let refusal, try await !hub.intake.knows(key, in: place.thread, from: place.principal) { throw refusal }
-        let answer = try await hub.intake.submit(
-            MessageRequest(text: message.text, agent: agent, data: place.input.messageData), key: key,
-            in: place.thread, from: place.principal)
+        let answer = try await submit(message, agent, place)
         guard let run = answer.run, let cursor = answer.cursors.first else {
             throw ProtocolError(.runUnknown, "the run of this runId is not kept any longer", threadID: place.thread)
         }
@@ -80,8 +75,43 @@ struct AGUIRuns: Sendable {
         ProtocolError(.requestInvalid, "the last one of the messages is a user's, with a text", path: "$.messages")
     }
 
-    private func refusal(whileOpenIn place: Place) async throws(ProtocolError) -> ProtocolError? {
-        try await state(of: place).flatMap { AGUIResumption.refusal(whileOpen: $0) }
+    /// Has a message answered, or answered again when the thread has it from another `runId`.
+    private func submit(
+        _ message: AGUIInput.Message,
+        _ agent: AgentName,
+        _ place: Place
+    ) async throws(ProtocolError) -> MessageIntake.Answer {
+        let key = try place.input.key
+        let intake = hub.intake
+        if try await !intake.knows(key, in: place.thread, from: place.principal) {
+            let state = try await state(of: place)
+            let isKnown = try await intake.knowsStart(key, in: place.thread, from: place.principal)
+            let refusal =
+                place.input.isMessageLast ? state.flatMap(AGUIResumption.refusal(whileOpen:)) : Self.hasNoMessage
+            if let refusal, !isKnown { throw refusal }
+            if let run = try await answered(message, state, place) {
+                return try await intake.start(
+                    StartRequest(agent: agent, retryOf: run), key: key, in: place.thread, from: place.principal)
+            }
+            if isKnown {
+                throw ProtocolError(
+                    .keyConflict, "this runId came before, with another message", threadID: place.thread)
+            }
+        }
+        return try await intake.submit(
+            MessageRequest(text: message.text, agent: agent, data: place.input.messageData), key: key,
+            in: place.thread, from: place.principal)
+    }
+
+    /// The run that has answered a message first; `nil` for a message that is new.
+    private func answered(
+        _ message: AGUIInput.Message,
+        _ state: ThreadState?,
+        _ place: Place
+    ) async throws(ProtocolError) -> RunID? {
+        guard let state, let repetition = AGUIRepetition(message, from: place.principal.user), repetition.isIn(state)
+        else { return nil }
+        return try await noting(place, in: repetition).0.run
     }
 
     /// - Returns: `nil` for a thread that is not there.
@@ -113,11 +143,27 @@ struct AGUIRuns: Sendable {
         isJoin: Bool,
         upTo end: UInt64
     ) async throws(ProtocolError) -> Response {
+        let (machine, cursor) = try await noting(
+            place, in: place.machine(root, after: start, isJoin: isJoin), upTo: end)
+        // Nothing of it may be told before the message, and after it nothing may be kept.
+        if isJoin, let root, !machine.knowsItsRun {
+            let state = try await state(of: place)
+            guard state?.openRuns.contains(where: { $0.runID == root }) == true else {
+                throw ProtocolError(
+                    .runUnknown, "this run has ended, and is not kept any longer", threadID: place.thread)
+            }
+        }
+        return stream(place).response(machine, after: cursor)
+    }
+
+    private func noting<Translation: StreamTranslation>(
+        _ place: Place,
+        in translation: Translation,
+        upTo end: UInt64 = .max
+    ) async throws(ProtocolError) -> (Translation, Cursor?) {
         do {
-            let (machine, cursor) = try await ThreadPart.noting(
-                place.thread, in: place.machine(root, after: start, isJoin: isJoin), of: hub, for: place.principal,
-                upTo: end)
-            return stream(place).response(machine, after: cursor)
+            return try await ThreadPart.noting(
+                place.thread, in: translation, of: hub, for: place.principal, upTo: end)
         } catch let error as ProtocolError {
             throw error
         } catch let error as EventLogError {
@@ -134,8 +180,12 @@ struct AGUIRuns: Sendable {
         switch AGUIResumption.decide(answers, in: state, at: hub.runtime.environment.wallClock.now()) {
         case .refuse(let error):
             throw error
-        case .give(let given, let run, let known):
+        case .give(let given, let run, let known, let parts):
             var start = known?.sequence ?? 0
+            if !parts.isEmpty {
+                let (questions, _) = try await noting(place, in: AGUIQuestions(of: parts.map(\.root)))
+                for part in parts { if let refusal = questions.refusal(of: part) { throw refusal } }
+            }
             // All of them are within the limit, or none is given.
             for _ in given {
                 if let refusal = hub.usage.command(of: place.principal, in: place.thread) { throw refusal }

@@ -6,7 +6,8 @@ import AgentEventsProtocol
 ///
 ///     noting ── begin ──> open ── end of the run, or it waits for people ──> ended
 ///
-/// It tells of one run and its children, and of the messages of users; of other runs of the thread only snapshots do.
+/// It tells of one run and its children, and of the messages of users; of other runs of the thread only snapshots do. A question that
+/// comes after the one with which the run has ended is told when the client answers the first; whoever joins is told all that are open.
 struct AGUIStateMachine: StreamTranslation {
     private var events: AGUIEvents
     /// The run that it tells of; `nil` when no run is open, and the thread is only shown.
@@ -18,11 +19,13 @@ struct AGUIStateMachine: StreamTranslation {
     private var history = AGUIHistory()
     /// The shared state of the thread: of its events only those that change it are applied, with the bounds of the fold.
     private var shared = ThreadState()
-    private var runs = StreamedRuns()
+    private(set) var runs = StreamedRuns()
     private var lastCursor: Cursor?
     private var hasBegun = false
     /// The frames that end the run, once they are known.
     private var final: [StreamFrame]?
+    /// The names of the questions with which the run ends.
+    private var asked: Set<String> = []
 
     /// - Parameters:
     ///   - thread: the thread as the client names it.
@@ -62,6 +65,7 @@ struct AGUIStateMachine: StreamTranslation {
     mutating func begin() -> [StreamFrame] {
         hasBegun = true
         guard isJoin else { return stamped([events.runStarted()], nil) }
+        if let root { askAgain(root) }
         var frames = [events.runStarted(), events.messages(history.messages(events.dialect))]
         let state = state
         if !state.isEmpty { frames.append(events.state(state)) }
@@ -73,6 +77,13 @@ struct AGUIStateMachine: StreamTranslation {
             frames += waiting() ?? [events.finished()]
         }
         return stamped(frames, nil)
+    }
+
+    /// Whoever joins a run that waits, or has ended with a question that is open, is told all questions that are.
+    private mutating func askAgain(_ root: RunID) {
+        let open = runs.questions(of: root)
+        guard !open.isEmpty, final == nil ? runs.waits(root) : !asked.isDisjoint(with: open) else { return }
+        ask(root)
     }
 
     /// Opens again everything that is open: its continuations come next.
@@ -102,7 +113,7 @@ struct AGUIStateMachine: StreamTranslation {
     private func waiting() -> [StreamFrame]? {
         let asking = runs.order.filter { runs[$0]?.approvals.isEmpty == false }
         guard !asking.isEmpty else { return nil }
-        return [events.interrupted(interrupts(of: asking, namesChildren: false))]
+        return [events.interrupted(runs.interrupts(of: asking, namesChildren: false))]
     }
 
     // MARK: Events
@@ -121,12 +132,15 @@ struct AGUIStateMachine: StreamTranslation {
         if case .agentQueued = event.payload { begin(run, event.agent, AgentStarted()) }
         // Its first event is not kept any longer, or is hidden.
         if run == root, final == nil, runs[run] == nil { begin(run, event.agent, AgentStarted()) }
-        let isOwn = final == nil && root.map { runs.tree(of: $0).contains(run) } ?? false
+        let isOwn = root.map { runs.tree(of: $0).contains(run) } ?? false
         var frames = closeThought(of: run, unless: event.payload)
         frames += translate(event.payload, of: run, at: event.time)
-        guard isOwn else { return [] }
-        guard let root, event.sequence > start, final == nil, runs.waits(root) else { return frames }
-        return frames + interrupt(root)
+        guard let root, isOwn else { return [] }
+        guard event.sequence > start, runs.waits(root) else { return frames }
+        if hasBegun { return frames + interrupt(root) }
+        // Nobody was told: what is asked beside a question that is still open comes with it.
+        if final == nil || !asked.isDisjoint(with: runs.questions(of: root)) { ask(root) }
+        return frames
     }
 
     private mutating func begin(_ run: RunID, _ agent: AgentName?, _ started: AgentStarted) {
@@ -138,8 +152,9 @@ struct AGUIStateMachine: StreamTranslation {
     private mutating func translate(ofThread event: AgentEvent) -> [StreamFrame] {
         switch event.payload {
         case .userMessage(let message):
-            let id = message.data?[AGUIMember.data]?[AGUIMember.messageID]?.stringValue ?? message.messageID.rawValue
-            history.addUserMessage(id, message.text)
+            let ownID = message.messageID.rawValue
+            let added = history.addUserMessage(AGUIMember.id(in: message.data) ?? ownID, message.text, ownID: ownID)
+            guard let id = added else { return [] }
             return [events.textStarted(id, .user, nil)] + events.text(id, message.text, nil)
                 + [events.textEnded(id, nil)]
         case .stateUpdated:
@@ -158,7 +173,10 @@ struct AGUIStateMachine: StreamTranslation {
         let subagent = subagent(run)
         let events = events
         switch payload {
-        case .agentStarted:
+        case .agentStarted(let started):
+            if started.parentRunID == nil, let retryOf = started.retryOf {
+                history.redo(retryOf, by: run) { runs[$0] != nil }
+            }
             guard subagent != nil, let open = runs[run] else { return [] }
             return [childStarted(run, open)]
         case .agentThinking(let thinking):
@@ -255,7 +273,7 @@ struct AGUIStateMachine: StreamTranslation {
 
     private mutating func say(_ delta: MessageDelta, _ run: RunID, _ subagent: RunID?) -> [StreamFrame] {
         let id = StreamNames.message(delta.messageID, of: run)
-        history.append(delta.text, to: id, of: run, subagent: subagent)
+        history.append(delta.text, to: id, of: runs.root(of: run), subagent: subagent)
         let isNew = runs.change(run) { $0.growText(id, by: delta.text) }
         guard let isNew else { return [] }
         return (isNew ? [events.textStarted(id, .assistant, subagent)] : []) + events.text(id, delta.text, subagent)
@@ -263,7 +281,7 @@ struct AGUIStateMachine: StreamTranslation {
 
     private mutating func complete(_ message: MessageCompleted, _ run: RunID, _ subagent: RunID?) -> [StreamFrame] {
         let id = StreamNames.message(message.messageID, of: run)
-        history.complete(id, message.role, message.text, of: run, subagent: subagent)
+        history.complete(id, message.role, message.text, of: runs.root(of: run), subagent: subagent)
         if case let rest?? = runs.change(run, { $0.closeText(id, message.text) }) {
             return events.text(id, rest, subagent) + [events.textEnded(id, subagent)]
         }
@@ -275,7 +293,8 @@ struct AGUIStateMachine: StreamTranslation {
         let name = runs.change(run) { $0.beginCall(executing.callID, of: run) }
         guard let name else { return [] }
         let arguments = String(decoding: executing.arguments.encoded(), as: UTF8.self)
-        history.addCall(name, executing.tool, arguments: arguments, of: run, subagent: subagent)
+        history.addCall(
+            name, executing.tool, arguments: arguments, of: runs.root(of: run), subagent: subagent)
         return events.call(name, executing.tool, arguments: arguments, subagent)
     }
 
@@ -283,8 +302,8 @@ struct AGUIStateMachine: StreamTranslation {
         let name = runs.change(run) { $0.endCall(completed.callID) }
         guard case let name?? = name else { return [] }
         history.addResult(
-            ofCall: name, AGUIToolText.content(of: completed), error: AGUIToolText.error(of: completed), of: run,
-            subagent: subagent)
+            ofCall: name, AGUIToolText.content(of: completed), error: AGUIToolText.error(of: completed),
+            of: runs.root(of: run), subagent: subagent)
         return [events.result(ofCall: name, completed, subagent)]
     }
 
@@ -306,6 +325,7 @@ struct AGUIStateMachine: StreamTranslation {
             frames += last
         }
         runs.remove(run)
+        history.end(run)
         return frames
     }
 
@@ -323,22 +343,21 @@ struct AGUIStateMachine: StreamTranslation {
         }
         frames.append(events.messages(history.messages(events.dialect)))
         frames.append(events.state(state))
-        let last = events.interrupted(interrupts(of: tree, namesChildren: true))
-        final = [last]
-        return frames + [last]
+        return frames + ask(root)
     }
 
-    private func interrupts(of asking: [RunID], namesChildren: Bool) -> [JSONValue] {
-        asking.flatMap { run -> [JSONValue] in
-            guard let open = runs[run] else { return [] }
-            return open.approvals.map { request in
-                let call = open.callName(request.callID)
-                let isVersion1 = events.dialect == .version1
-                return AGUIInterrupt.json(
-                    request, of: run, call: call, subagent: namesChildren && isVersion1 ? subagent(run) : nil)
-            }
-        }
+    /// Ends the run with the questions that are open.
+    @discardableResult
+    private mutating func ask(_ root: RunID) -> [StreamFrame] {
+        asked = runs.questions(of: root)
+        let namesChildren = events.dialect == .version1
+        let last = [events.interrupted(runs.interrupts(of: runs.tree(of: root), namesChildren: namesChildren))]
+        final = last
+        return last
     }
+
+    /// Whether something that was noted is of the run that it tells of, or there is none.
+    var knowsItsRun: Bool { root.map { final != nil || runs[$0] != nil } ?? true }
 
     mutating func breakOff(_ cause: StreamBreak) -> StreamEnd {
         let frame: StreamFrame

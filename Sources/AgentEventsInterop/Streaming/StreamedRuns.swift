@@ -88,6 +88,13 @@ struct StreamedRuns: Hashable, Sendable {
 
     func children(of run: RunID) -> [RunID] { order.filter { runs[$0]?.parent == run } }
 
+    /// The run without a parent that a run belongs to, as far as the runs in between are open.
+    func root(of run: RunID) -> RunID {
+        var root = run
+        while let parent = runs[root]?.parent { root = parent }
+        return root
+    }
+
     /// A run and all that is open below it, parents first.
     func tree(of root: RunID) -> [RunID] {
         var tree: [RunID] = []

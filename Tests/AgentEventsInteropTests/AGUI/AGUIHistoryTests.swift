@@ -69,6 +69,27 @@ struct AGUIHistoryTests {
         #expect(history.messages(.version1).arrayValue?.last?["content"] == "B")
     }
 
+    /// Of a client that asks again, and of two clients that give the same id.
+    @Test
+    func noIDIsInASnapshotTwice() {
+        var history = AGUIHistory(maximumByteCount: 1200)
+        #expect(history.addUserMessage("1", "One", ownID: "m_1") == "1")
+        #expect(history.addUserMessage("1", "One", ownID: "m_2") == nil)
+        #expect(history.addUserMessage("1", "Two", ownID: "m_3") == "m_3")
+        #expect(history.addUserMessage("1", "Two", ownID: "m_3") == nil)
+        #expect(history.messages(.version1).arrayValue?.map { $0["id"] } == ["1", "m_3"])
+        history.complete("r_1/m", .assistant, "No", of: "r_1", subagent: nil)
+        #expect(history.addUserMessage("2", "Two", ownID: "m_4") == "2")
+        history.discard("r_1")
+        #expect(history.addUserMessage("2", "Two", ownID: "m_5") == nil)
+        #expect(history.messages(.version1).arrayValue?.map { $0["id"] } == ["1", "m_3", "2"])
+        // What was dropped is not in the snapshot.
+        for number in 6..<12 { history.addUserMessage("\(number)", "More") }
+        #expect(history.addUserMessage("1", "One", ownID: "m_12") == "1")
+        let ids = history.messages(.version1).arrayValue?.compactMap { $0["id"]?.stringValue } ?? []
+        #expect(ids.last == "1" && Set(ids).count == ids.count)
+    }
+
     /// What changes it is told with all of it, so it must not grow with the thread.
     @Test
     func theSharedStateIsBounded() throws {

@@ -70,17 +70,52 @@ struct AGUIInputTests {
         #expect(error?.path == "$.\(name)")
     }
 
+    // MARK: Messages that come again
+
+    private static func repeated(_ thread: RecordedThread, _ id: String?, _ text: String, by user: UserID) -> RunID? {
+        guard var repetition = AGUIRepetition(AGUIInput.Message(id: id, text: text), from: user) else { return nil }
+        let found = repetition.isIn(ThreadState(folding: thread.events))
+        for event in thread.events { repetition.note(event) }
+        #expect(found || repetition.run == nil)
+        return found ? repetition.run : nil
+    }
+
+    @Test
+    func aMessageThatComesAgainIsKnownByItsIDItsTextAndItsUser() {
+        var thread = RecordedThread()
+        thread.ask("One", message: "m_1")
+        thread.start("r_1", answering: "m_1")
+        thread.complete("r_1")
+        thread.ask("Two", message: "m_2", clientID: "theirs")
+        thread.add("r_2", .agentQueued(AgentQueued(messageIDs: ["m_2"])))
+        thread.start("r_2", answering: "m_2")
+        thread.start("r_3", answering: "m_2", retryOf: "r_2")
+        #expect(Self.repeated(thread, "m_1", "One", by: "u_1") == "r_1")
+        // Each time the first run is done again, so that the request is the same when it comes again.
+        #expect(Self.repeated(thread, "theirs", "Two", by: "u_1") == "r_2")
+        #expect(Self.repeated(thread, "m_2", "Two", by: "u_1") == "r_2")
+        #expect(Self.repeated(thread, "theirs", "Two!", by: "u_1") == nil)
+        #expect(Self.repeated(thread, "theirs", "Two", by: "u_2") == nil)
+        #expect(Self.repeated(thread, "other", "Two", by: "u_1") == nil)
+        #expect(Self.repeated(thread, nil, "Two", by: "u_1") == nil)
+    }
+
     // MARK: Answers to questions
 
     private static func decide(
         _ thread: RecordedThread,
-        _ answers: [(String, Bool)]
+        _ answers: [(String, Bool)],
+        trimmed: Int = 0
     ) -> AGUIResumption.Decision {
         var state = ThreadState()
         for event in thread.events { state.apply(event) }
-        return AGUIResumption.decide(
+        let decision = AGUIResumption.decide(
             answers.map { AGUIInput.Answer(interrupt: $0.0, isApproved: $0.1, data: nil) }, in: state,
             at: Timestamp(milliseconds: 1_700_000_001_000))
+        guard case .give(_, _, _, let parts) = decision else { return decision }
+        var questions = AGUIQuestions(of: parts.map(\.root))
+        for event in thread.events.dropFirst(trimmed) { questions.note(event) }
+        return parts.lazy.compactMap { questions.refusal(of: $0) }.first.map { .refuse($0) } ?? decision
     }
 
     private static func refusal(_ decision: AGUIResumption.Decision) -> ProtocolError.Code? {
@@ -92,23 +127,50 @@ struct AGUIInputTests {
         let asked = RecordedThread.everything()
         #expect(Self.refusal(Self.decide(asked, [("r_1/a_3", true)])) == .approvalUnknown)
         #expect(Self.refusal(Self.decide(asked, [("r_1/a_3", true), ("forged", true)])) == .approvalUnknown)
-        guard case .give(let given, "r_1", nil) = Self.decide(asked, [("r_1/a_4", false), ("r_1/a_3", true)]) else {
+        guard case .give(let given, "r_1", nil, []) = Self.decide(asked, [("r_1/a_4", false), ("r_1/a_3", true)]) else {
             Issue.record("both are answered")
             return
         }
         #expect(given.map(\.question.approval) == ["a_4", "a_3"])
     }
 
+    /// The client was told of the first one alone, since its run ended with it.
+    @Test
+    func aQuestionThatCameAfterTheEndOfItsRunIsNotMissed() {
+        var thread = RecordedThread.asksTwice()
+        guard case .give(let given, "r_1", nil, _) = Self.decide(thread, [("r_1/a_1", true)]) else {
+            Issue.record("the client answers all that it was asked")
+            return
+        }
+        #expect(given.map(\.question.approval) == ["a_1"])
+        // Whoever has joined is told both.
+        #expect(Self.refusal(Self.decide(thread, [("r_1/a_1", true), ("r_1/a_2", true)])) == nil)
+        // Nobody was told the second one alone.
+        #expect(Self.refusal(Self.decide(thread, [("r_1/a_2", true)])) == .approvalUnknown)
+        // The request is not kept, and so nobody knows what else it was told with.
+        #expect(Self.refusal(Self.decide(thread, [("r_1/a_1", true)], trimmed: 5)) == nil)
+        thread.call("r_1", "c_3", "write")
+        thread.request("r_1", "a_3", call: "c_3")
+        #expect(Self.refusal(Self.decide(thread, [("r_1/a_1", true)])) == nil)
+        #expect(Self.refusal(Self.decide(thread, [("r_1/a_1", true), ("r_1/a_2", true)])) == nil)
+        #expect(Self.refusal(Self.decide(thread, [("r_1/a_1", true), ("r_1/a_3", true)])) == .approvalUnknown)
+        thread.resolve("r_1", "a_1")
+        thread.called("r_1", "c_1", "write")
+        // The next run has told the two others together.
+        #expect(Self.refusal(Self.decide(thread, [("r_1/a_3", true)])) == .approvalUnknown)
+        #expect(Self.refusal(Self.decide(thread, [("r_1/a_2", true), ("r_1/a_3", false)])) == nil)
+        // One who joined before had all three, and the first was answered meanwhile.
+        let all = [("r_1/a_1", true), ("r_1/a_2", true), ("r_1/a_3", true)]
+        #expect(Self.refusal(Self.decide(thread, all)) == nil)
+    }
+
     @Test
     func runsThatAskAtTheSameTimeAreAnsweredEachForItself() {
         var thread = RecordedThread()
-        for run in ["r_1", "r_2"] as [RunID] {
-            thread.start(run)
-            thread.request(run, "a_1", call: nil)
-        }
+        for run in ["r_1", "r_2"] as [RunID] { thread.start(run) }
         thread.start("r_3", parent: "r_2")
-        thread.request("r_3", "a_1", call: nil)
-        guard case .give(let given, "r_1", nil) = Self.decide(thread, [("r_1/a_1", true)]) else {
+        for run in ["r_1", "r_2", "r_3"] as [RunID] { thread.request(run, "a_1", call: nil) }
+        guard case .give(let given, "r_1", nil, []) = Self.decide(thread, [("r_1/a_1", true)]) else {
             Issue.record("a run is answered while another one asks")
             return
         }
@@ -125,7 +187,7 @@ struct AGUIInputTests {
         answered.resolve("r_1", "a_4", .denied)
         let same = Self.decide(answered, [("r_1/a_3", true), ("r_1/a_4", false)])
         let head = EventID(generation: 3, sequence: answered.head)
-        #expect(same == .give([], run: "r_1", known: head))
+        #expect(same == .give([], run: "r_1", known: head, parts: []))
         #expect(Self.refusal(Self.decide(answered, [("r_1/a_3", false)])) == .approvalResolved)
         var lapsed = RecordedThread.everything()
         lapsed.resolve("r_1", "a_3", .expired)

@@ -183,6 +183,108 @@ struct AGUIStateMachineTests {
         #expect(Self.types(again) == ["RUN_STARTED", "MESSAGES_SNAPSHOT", "RUN_FINISHED"])
     }
 
+    private static func asked(_ frames: [StreamFrame]) -> [JSONValue?] {
+        frames.last?.json["outcome"]?["interrupts"]?.arrayValue?.map { $0["id"] } ?? []
+    }
+
+    @Test(arguments: [AGUIDialect.version1, .version0])
+    func aQuestionBesideAnotherIsToldOnceThatOneIsAnswered(dialect: AGUIDialect) throws {
+        var thread = RecordedThread.asksTwice()
+        // The run has ended when the second one comes.
+        #expect(Self.asked(Self.stream(thread, dialect)) == ["r_1/a_1"])
+        // Whoever joins is told all.
+        #expect(Self.asked(Self.stream(thread, dialect, noted: thread.events.count)) == ["r_1/a_1", "r_1/a_2"])
+        #expect(Self.asked(Self.shown(thread)) == ["r_1/a_1", "r_1/a_2"])
+        thread.resolve("r_1", "a_1")
+        let answered = Int(thread.head)
+        // The same run again, before and after the call that was asked for.
+        #expect(Self.asked(Self.stream(thread, dialect, noted: answered)) == ["r_1/a_2"])
+        thread.called("r_1", "c_1", "write")
+        #expect(Self.asked(Self.stream(thread, dialect, noted: answered + 1)) == ["r_1/a_2"])
+        for noted in [answered, answered + 1] {
+            let frames = Self.stream(thread, dialect, start: UInt64(answered), noted: noted)
+            #expect(Self.asked(frames) == ["r_1/a_2"])
+            let client = try Self.verified(frames, dialect)
+            #expect(client.messages.map { $0["id"] } == ["m_u", "r_1/c_1", "r_1/c_2", "r_1/c_1/result"])
+        }
+        thread.resolve("r_1", "a_2", .denied)
+        let denied = Int(thread.head)
+        thread.called("r_1", "c_2", "write", .denied)
+        thread.finish()
+        let last = Self.stream(thread, dialect, start: UInt64(denied), noted: denied)
+        _ = try Self.verified(last, dialect)
+        #expect(last.last?.json["outcome"]?["type"] == (dialect == .version1 ? "success" : nil))
+        // The run that was asked for first still ends with what was asked.
+        #expect(Self.asked(Self.stream(thread, dialect, noted: thread.events.count)) == ["r_1/a_2"])
+    }
+
+    /// Nothing else comes then, which would have the stream end.
+    @Test
+    func aRunThatStillWaitsAfterAnAnswerIsToldToWaitAtOnce() throws {
+        var thread = RecordedThread()
+        thread.ask("Do it", message: "m_u")
+        thread.start("r_1")
+        thread.request("r_1", "a_1", call: nil)
+        thread.request("r_1", "a_2", call: nil)
+        thread.resolve("r_1", "a_1")
+        let frames = Self.stream(thread, start: thread.head, noted: thread.events.count)
+        _ = try Self.verified(frames)
+        #expect(Self.asked(frames) == ["r_1/a_2"])
+    }
+
+    @Test
+    func anAnswerThatIsGivenAgainIsTheOnlyOneInASnapshot() {
+        for retried in ["r_1", "r_3"] as [RunID] {
+            var thread = RecordedThread()
+            thread.ask("Do it", message: "m_1", clientID: "theirs")
+            thread.start("r_1", answering: "m_1")
+            thread.said("r_1", "First", "m_2")
+            thread.start("r_2", parent: "r_1")
+            thread.said("r_2", "A child", "m_2")
+            thread.call("r_2", "c_1")
+            thread.called("r_2", "c_1")
+            thread.complete("r_2")
+            thread.complete("r_1")
+            thread.add("r_3", .agentQueued(AgentQueued(messageIDs: ["m_1"], retryOf: "r_1")))
+            // Until it has started, nothing takes the place of the old answer.
+            #expect(Self.ids(thread) == ["theirs", "r_1/m_2", "r_2/m_2", "r_2/c_1", "r_2/c_1/result"])
+            thread.start("r_3", answering: "m_1", retryOf: "r_1")
+            thread.say("r_3", "Sec", "m_2")
+            #expect(Self.ids(thread) == ["theirs", "r_3/m_2"])
+            thread.start("r_4", answering: "m_1", retryOf: retried)
+            // It was under way.
+            thread.say("r_3", "ond", "m_2")
+            thread.said("r_3", "Second", "m_2")
+            thread.call("r_3", "c_1")
+            thread.called("r_3", "c_1")
+            thread.complete("r_3")
+            thread.said("r_4", "Third", "m_2")
+            thread.complete("r_4")
+            #expect(Self.ids(thread) == ["theirs", "r_4/m_2"])
+            // The log of an earlier version has the message once more.
+            thread.ask("Do it", message: "m_9", clientID: "theirs")
+            #expect(Self.ids(thread) == ["theirs", "r_4/m_2"])
+        }
+    }
+
+    private static func ids(_ thread: RecordedThread) -> [JSONValue?] {
+        let snapshot = shown(thread).first { $0.json["messages"] != nil }?.json["messages"]?.arrayValue
+        return snapshot?.map { $0["id"] } ?? []
+    }
+
+    @Test
+    func aRunOfWhichNothingIsKeptIsNotKnown() {
+        var thread = RecordedThread.asksTwice()
+        thread.complete("r_1")
+        for root in ["r_1", "r_0", nil] as [RunID?] {
+            var machine = AGUIStateMachine(
+                .version1, thread: "t_1", run: "theirs", root: root, start: 4, isJoin: true)
+            #expect(machine.knowsItsRun == (root == nil))
+            for event in thread.events { machine.note(event) }
+            #expect(machine.knowsItsRun == (root != "r_0"))
+        }
+    }
+
     @Test(arguments: [AGUIDialect.version1, .version0])
     func whatIsOpenAtTheEndOfARunIsClosedAndThereIsOneEnd(dialect: AGUIDialect) throws {
         for end in 0..<3 {

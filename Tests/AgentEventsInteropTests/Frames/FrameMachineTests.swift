@@ -75,6 +75,23 @@ struct FrameMachineTests {
         }
     }
 
+    /// Questions side by side, and an answer that is given again.
+    @Test(arguments: FrameProtocol.allCases)
+    func noClientFindsAFaultBesideQuestionsAndRunsThatAreDoneAgain(frameProtocol: FrameProtocol) throws {
+        var thread = RecordedThread.asksTwice()
+        thread.resolve("r_1", "a_1")
+        thread.called("r_1", "c_1", "write")
+        thread.resolve("r_1", "a_2")
+        thread.called("r_1", "c_2", "write")
+        thread.finish()
+        thread.start("r_2", answering: "m_u", retryOf: "r_1")
+        thread.said("r_2", "Again.")
+        thread.complete("r_2")
+        for after in 0...thread.events.count {
+            #expect(Self.faults(try Self.page(thread, frameProtocol, after: after)) == [], "after \(after)")
+        }
+    }
+
     /// The frames of the route are the bytes of the stream that a client is served.
     @Test(arguments: [AGUIDialect.version1, .version0])
     func aClientOfAGUIThatJoinsIsToldWhatTheRouteShows(dialect: AGUIDialect) throws {

@@ -19,12 +19,18 @@ struct RecordedThread {
         return id
     }
 
-    mutating func ask(_ text: String, message: MessageID) {
-        add(nil, .userMessage(UserMessage(messageID: message, userID: "u_1", text: text)))
+    /// - Parameter clientID: the id that a client of AG-UI gave to the message.
+    mutating func ask(_ text: String, message: MessageID, clientID: String? = nil) {
+        let data = clientID.map { id -> JSONValue in ["ag_ui": ["message_id": .string(id)]] }
+        add(nil, .userMessage(UserMessage(messageID: message, userID: "u_1", text: text, data: data)))
     }
 
     mutating func start(_ run: RunID, parent: RunID? = nil, call: CallID? = nil) {
         add(run, .agentStarted(AgentStarted(parentRunID: parent, parentCallID: call)))
+    }
+
+    mutating func start(_ run: RunID, answering message: MessageID, retryOf: RunID? = nil) {
+        add(run, .agentStarted(AgentStarted(messageIDs: [message], retryOf: retryOf)))
     }
 
     mutating func think(_ run: RunID, _ text: String, _ thought: ThoughtID = "th_1") {
@@ -117,6 +123,18 @@ extension RecordedThread {
             thread.request("r_1", "a_3", call: "c_3")
             thread.request("r_1", "a_4", call: "c_4")
         }
+        return thread
+    }
+
+    /// A run that asks, and then asks for another call beside.
+    static func asksTwice() -> RecordedThread {
+        var thread = RecordedThread()
+        thread.ask("Do it", message: "m_u")
+        thread.start("r_1")
+        thread.call("r_1", "c_1", "write")
+        thread.request("r_1", "a_1", call: "c_1")
+        thread.call("r_1", "c_2", "write")
+        thread.request("r_1", "a_2", call: "c_2")
         return thread
     }
 
