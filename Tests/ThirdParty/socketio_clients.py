@@ -1392,6 +1392,10 @@ async def sessions_that_end(world):
     await world.emit("t_1", *range(40))
     url = f"http://127.0.0.1:{world.service.port}/socket.io/?EIO=4&transport=polling"
 
+    witness = await world.client("aiohttp")
+    expect("the count of the service", await asyncio.to_thread(gauge, world.service), 1)
+    await witness.post("1")
+
     async def visits(count):
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=40)) as http:
 
@@ -1474,6 +1478,7 @@ def self_test(binary):
 
 
 def main():
+    global VISITS
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_binary_option(parser)
     parser.add_argument("--self-test", action="store_true", help="prove that the checks can fail")
@@ -1482,7 +1487,6 @@ def main():
     parser.add_argument("--long", action="store_true", help=f"end {LONG_VISITS} sessions, and not {VISITS}")
     options = parser.parse_args()
     if options.long:
-        global VISITS
         VISITS = LONG_VISITS
     fetch_bundle()
     if options.set_up:
