@@ -27,7 +27,7 @@ third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_ru
     socketio_clients
 # Scripts that drive a browser: inspector_page judges what a frame costs, and runs alone; inspector_frames, which takes long, and the
 # long self-test of inspector_live are for `make browser`.
-browsed := examples hostile_page inspector_live inspector_refusals inspector_protocols event_source
+browsed := examples hostile_page inspector_live inspector_refusals inspector_protocols event_source socketio_page
 browser_self_tests := inspector_page $(filter-out inspector_live,$(browsed))
 # Scripts that run beside each other: they measure nothing, and leave most of the machine to each other.
 beside := pipelined bad_input field_drafts crash full_disk deletion heads demo_run taking_part commands \
