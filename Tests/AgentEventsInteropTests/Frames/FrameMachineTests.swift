@@ -9,7 +9,7 @@ import Testing
 @Suite
 struct FrameMachineTests {
     /// The machine after a range of a thread.
-    private static func page(
+    static func page(
         _ thread: RecordedThread,
         _ frameProtocol: FrameProtocol,
         after: Int = 0,
@@ -52,7 +52,7 @@ struct FrameMachineTests {
     }
 
     /// A run with questions, what comes after the answers, and another run.
-    private static func conversation() -> RecordedThread {
+    static func conversation() -> RecordedThread {
         var thread = RecordedThread.everything()
         thread.goOn()
         thread.ask("And now?", message: "m_v")
