@@ -302,7 +302,9 @@ def check_trimmed(binary, data, folder, thread, resume):
         if logged(service, thread, "approval_resolved"):
             raise Fault("the answer is still in the log")
         client = follow(service, asked(thread, "late", None, None, resume=resume))
-        expect("the end of what is not kept", client.end.get("code"), "run.unknown")
+        expect("the end of answers in what is not kept", client.end.get("code"), "run.unknown")
+        client = follow(service, asked(thread, "ask", "secret words", None))
+        expect("the end of a run that is not kept", client.end.get("code"), "run.unknown")
 
 
 def check_copilot(service):
