@@ -11,12 +11,17 @@ import Testing
     @Test(arguments: CommandStage.logs)
     func aStopWhileAToolRunsEndsEverything(contended: Bool) async throws {
         try await CommandStage.with(contended: contended) { stage in
+            // A stop between the event and the body would keep the body from beginning.
+            let bodyBegan = Latch()
             async let run = stage.outcome(id: "r_1") { run in
                 run.usage += TokenUsage(inputTokens: 5)
                 try await run.say("I look")
-                try await run.tool("search", id: "c_1", arguments: 1) { _ in try await waitForCancellation() }
+                try await run.tool("search", id: "c_1", arguments: 1) { _ in
+                    bodyBegan.open()
+                    try await waitForCancellation()
+                }
             }
-            try await stage.wait(for: .toolExecuting)
+            await bodyBegan.wait()
             let receipt = try await stage.command(.stop)
             let outcome = await run
             #expect(throws: CancellationError.self) { try outcome.get() }
