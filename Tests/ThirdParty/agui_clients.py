@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 
+import jwt
 from ag_ui.core import Event, Message
 from pydantic import TypeAdapter, ValidationError
 
@@ -381,6 +382,47 @@ def check_goodbye(binary, data, folder):
         expect("the end when the service stops", client.end["code"], "server.stopping")
 
 
+def check_input(service):
+    """What is too large, and versions that there are not."""
+    large = [{"id": f"m_{number}", "role": "user", "content": "x" * 100_000} for number in range(100)]
+    for path in ("/agui/guide", "/copilotkit/agent/guide/run"):
+        refused = service.request("POST", path, json.dumps(asked("large", "large", None, messages=large)))
+        expect(f"messages of 10 MB at {path}", (refused.status, refused.code), (413, "limits.body_bytes"))
+    expect("the thread of what was too large", service.request("GET", "/v1/threads/large/events").status, 404)
+    for version, told in (("2.0", "1.0"), ("0.1", None), ("one", None)):
+        frames, _ = read(service, "POST", "/agui/guide", asked("versions", version, "ordinary words", version))
+        expect(f"the version that is told to {version}", frames[0].get("protocolVersion"), told)
+
+
+def check_others(binary, folder):
+    """The questions of a thread are not for others to answer, or to know of."""
+    secret = folder / "key"
+    secret.write_text("a secret of at least thirty-two bytes")
+    secret.chmod(0o600)
+    with serve(binary, None, folder, "0", "--auth", "jwt", "--jwt-secret-file", str(secret)) as service:
+        owner, other = (
+            {"Authorization": "Bearer " + jwt.encode({"sub": user, "exp": int(time.time()) + 600}, secret.read_text(), "HS256")}
+            for user in ("u_1", "u_2")
+        )
+        frames, _ = read(service, "POST", "/agui/guide", asked("u_1~q", "ask", "secret words"), owner)
+        name = frames[-1]["outcome"]["interrupts"][0]["id"]
+        part = {"state": "approval-responded", "approval": {"id": name, "approved": True}}
+        said = []
+        for thread in ("u_1~q", "u_1~n"):
+            resume = [{"interruptId": name, "status": "resolved"}]
+            for path, body in (
+                ("/agui/guide", asked(thread, "answer", None, resume=resume)),
+                ("/copilotkit/agent/guide/run", asked(thread, "answer", None, resume=resume)),
+                ("/ai-sdk/guide", {"id": thread, "messages": [{"id": "m", "role": "assistant", "parts": [part]}]}),
+            ):
+                refused = service.request("POST", path, json.dumps(body), other)
+                expect(f"the answer of another at {path}", refused.status, 404)
+                said.append(refused.body.replace(thread.encode(), b"the thread"))
+        expect("what is said of a thread that is there, and of one that is not", said[:3], said[3:])
+        events = service.request("GET", "/v1/threads/u_1~q/events", None, owner).json()["events"]
+        expect("the answers in the log", [event for event in events if event["type"] == "approval_resolved"], [])
+
+
 def check_limit(service):
     """Answers count as commands, like those of the service's own protocol: of two in two threads the second is one too many."""
     for thread, wanted in (("l_1", 200), ("l_2", 429)):
@@ -405,6 +447,9 @@ def run(binary):
             check_copilot(service)
             check_asking_again(service)
             service.kill()
+        with serve(binary, None, folder, "0") as service:
+            check_input(service)
+        check_others(binary, folder)
         with serve(binary, None, folder, "0", "--rate", "commands=1/1d") as service:
             check_limit(service)
         with serve(binary, data, folder, "4") as service:

@@ -227,6 +227,11 @@ def check_chats(service):
         if refused.body.startswith(b"{"):
             raise Fault(f"a page would show a refusal as JSON: {refused.body!r}")
     check_second_thoughts(service)
+    large = [user(f"m_{number}", "x" * 100_000) for number in range(100)]
+    refused = service.request("POST", "/ai-sdk/guide", json.dumps(body("large", *large)))
+    expect("messages of 10 MB", refused.status, 413)
+    if not refused.body.startswith(b"the body of this request has at most"):
+        raise Fault(f"a page would say {refused.body[:200]!r}")
     # A client posts all that it has.
     long = [user(f"old_{number}", "words " * 40000) for number in range(20)]
     expect("the status with a long chat", post(service, body("c", *long, user("u_3", "ordinary words"))).status, "completed")
