@@ -20,7 +20,7 @@ package enum FuzzSubject: String, CaseIterable, Sendable {
     case fields
     /// Compressed bodies.
     case body
-    /// What clients of other protocols send.
+    /// Packets, queries and bodies of clients of other protocols.
     case interop
 
     /// The number of inputs of a hundred that a subject gets.

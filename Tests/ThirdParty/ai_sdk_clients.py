@@ -304,6 +304,37 @@ def check_questions(service):
         compare(next(entry["parts"] for entry in loaded(service, chat) if entry["id"] == message.id), message)
 
 
+def check_beside(service):
+    """What an agent does between its question and the answer is told after the answer, once."""
+
+    def emit(*events):
+        lines = [json.dumps({"type": kind, "run_id": "r", "agent": "a", "data": data}) for kind, data in events]
+        headers = {"Content-Type": "application/x-ndjson"}
+        answer = service.request("POST", "/v1/threads/beside/events", "\n".join(lines), headers)
+        expect(f"the status of {lines}", answer.status, 201)
+
+    def call(name):
+        return "tool_executing", {"call_id": name, "tool": "t", "arguments": {}}
+
+    def called(name):
+        return "tool_completed", {"call_id": name, "tool": "t", "status": "succeeded", "result": 1, "duration_ms": 1}
+
+    emit(("agent_started", {}), call("c_1"), ("approval_requested", {"approval_id": "a", "call_id": "c_1", "prompt": "May I?"}))
+    message = resume(service, "beside")
+    expect("the status", message.status, "waiting")
+    emit(call("c_2"), called("c_2"), ("message_completed", {"message_id": "m", "role": "assistant", "text": "Meanwhile."}))
+    stream = Stream(service, "POST", "/ai-sdk/guide", body("beside", message.answered(True)))
+    expect("the status of the answer", stream.status, 200)
+    emit(called("c_1"), ("agent_completed", {"duration_ms": 1}))
+    message.begin()
+    for chunk in stream.frames():
+        message.take(chunk)
+    states = [(part["type"], part.get("state"), part.get("text")) for part in message.content()]
+    tool = ("dynamic-tool", "output-available", None)
+    expect("what the client has", states, [tool, tool, ("text", None, "Meanwhile.")])
+    check_loaded(service, "beside", message)
+
+
 def check_limit(service):
     """Answers count as commands, like those of the service's own protocol: of two in two chats the second is one too many."""
     first, second = (post(service, body(chat, user("u", "secret words"))) for chat in ("l_1", "l_2"))
@@ -355,6 +386,7 @@ def run(binary):
         with serve(binary, data, folder, "0") as service:
             check_chats(service)
             check_questions(service)
+            check_beside(service)
         with serve(binary, None, folder, "0", "--rate", "commands=1/1d") as service:
             check_limit(service)
         with serve(binary, data, folder, "4") as service:

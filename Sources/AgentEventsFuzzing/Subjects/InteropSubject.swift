@@ -2,12 +2,9 @@ import AgentEventsInterop
 import AgentEventsProtocol
 import NIOCore
 
-/// What clients of other protocols send: payloads of Engine.IO with the packets of Socket.IO in them, queries, and the bodies of AG-UI
-/// and the AI SDK.
+/// The input of clients of other protocols: payloads of Engine.IO with packets of Socket.IO in them, queries, and the bodies of AG-UI and
+/// the AI SDK.
 enum InteropSubject {
-    /// What may be written of an input for each of its bytes: JSON has six for one, and numbers other forms.
-    private static let growth = 8
-
     static func problem(of input: [UInt8]) -> String? {
         _ = try? EngineRequest(query: String(decoding: input, as: UTF8.self))
         return bodyProblem(input) ?? payloadProblem(input)
@@ -55,7 +52,7 @@ enum InteropSubject {
     private static func problem(ofPacket packet: SocketPacket?) -> String? {
         guard let packet else { return nil }
         guard packet.attachments.count <= SocketPacketDecoder.maximumAttachmentCount,
-            packet.namespace.utf8.count <= growth * SocketPacketDecoder.maximumNamespaceByteCount
+            packet.namespace.utf8.count <= SocketPacketDecoder.maximumNamespaceByteCount
         else { return "a packet has \(packet.attachments.count) attachments, and \(packet.namespace.utf8.count) bytes" }
         var decoder = SocketPacketDecoder()
         do throws(SocketPacketDecoder.Violation) {

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsHub
 import AgentEventsProtocol
 
 /// Members that this package adds to the data of a user's message that came by the AI SDK.
@@ -13,11 +14,9 @@ enum AISDKMember {
 
     /// The key of a message: the same text under the same id is the same message, and another text is an edited one.
     static func key(of message: AISDKInput.Message) throws(ProtocolError) -> IdempotencyKey {
-        // FNV-1a. Of two texts that have the same value the second is refused, since the log compares them.
-        let digest = message.text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
-            ($0 ^ UInt64($1)) &* 0x100_0000_01B3
-        }
-        return try AISDKInput.identifier("ai-sdk/submit/\(message.id)/\(String(digest, radix: 16))", "messages")
+        // Of two texts with the same beginning of the hash the second is refused, since the log compares requests with one key.
+        let digits = Hexadecimal.text(of: SHA256Hash.hash(Array(message.text.utf8)).prefix(8))
+        return try AISDKInput.identifier("ai-sdk/submit/\(message.id)/\(digits)", "messages")
     }
 }
 

@@ -206,10 +206,11 @@ final class EngineSession {
     }
 
     private func take(_ received: [EnginePacket], _ promise: EventLoopPromise<Bool>) {
+        // Before what the packets bring about: a client that is refused says goodbye only once its POST is answered.
+        promise.succeed(true)
         for packet in received { receive(packet) }
         application?.readComplete()
         machine.endedPost()
-        promise.succeed(true)
     }
 
     /// - Returns: whether its body is read.
