@@ -136,7 +136,7 @@ soak: .build/setup/browser
 	done
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
 
-# Builds a copy of the sources with all bugs in it, twice: for the simulation, and for the tests.
+# Builds a copy of the sources with all bugs in it.
 mutations: .build/setup/checks
 	@rm -f .build/logs/passed
 	@$(step) 'seeded bugs' $(as_usual) $(python) Tests/Mutations/mutations.py --copy .build/mutations $(arguments)

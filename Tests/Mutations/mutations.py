@@ -14,7 +14,7 @@ place, in which MUTATED is true while the bug is to show:
     ++++
     lines that take their place
 
-All bugs are built into one program, which has none of them unless the variable MUTATION names one: without one nothing
+All bugs are built into the programs of one build, which have none of them unless the variable MUTATION names one: without one nothing
 may be found. `--self-test` only looks whether every bug can be applied, which takes no build. What was not tried when the
 limit is reached counts as not found. README.md says which places the bugs are at.
 """
@@ -146,7 +146,7 @@ def run(program, name, arguments, seconds=None):
 
 def run_tests(folder, name, filter, limit=TEST_SECONDS):
     environment = dict(os.environ, MUTATION=name)
-    programs = list(folder.glob(".build/debug/*PackageTests.xctest"))
+    programs = list(folder.glob(".build/checks/debug/*PackageTests.xctest"))
     if len(programs) != 1:
         raise SystemExit(f"{folder}: {len(programs)} programs of tests")
     start = time.monotonic()
@@ -184,7 +184,6 @@ def main():
     parser.add_argument("--limit", type=int, default=1800, help="how long the bugs of each kind may take, in seconds, without the build")
     parser.add_argument("--only", choices=["world", "tests"])
     parser.add_argument("--self-test", "--check", action="store_true", dest="check")
-    parser.add_argument("--configuration", default="release", choices=["debug", "release"])
     options = parser.parse_args()
     bugs = [Bug(path) for path in sorted((HERE / "Bugs").glob("*.txt"))]
     if options.names:
@@ -214,6 +213,7 @@ def main():
         world = [bug for bug in bugs if not bug.test and options.only != "tests"]
         tests = [bug for bug in bugs if bug.test and options.only != "world"]
         hidden = []
+        build(folder)
         if world:
             hidden += judge_world(folder, world, options)
         if tests:
@@ -244,10 +244,15 @@ def judge(bugs, limit, body):
         return [bug.name for bug, is_found in zip(bugs, pool.map(try_one, bugs)) if not is_found]
 
 
+def build(folder):
+    """The build of `make test`: it is fast enough for the simulation, and its assertions see more."""
+    environment = dict(os.environ, SWIFT_AGENT_EVENTS_OPTIMIZED="1", SWIFT_DETERMINISTIC_HASHING="1")
+    command = ["swift", "build", "--scratch-path", ".build/checks", "--build-tests"]
+    subprocess.run(command, cwd=folder, env=environment, check=True, stdout=sys.stderr)
+
+
 def judge_world(folder, bugs, options):
-    build = ["swift", "build", "-c", options.configuration, "--product", "agent-events-simulation"]
-    subprocess.run(build, cwd=folder, check=True, stdout=sys.stderr)
-    program = str(folder / ".build" / options.configuration / "agent-events-simulation")
+    program = str(folder / ".build/checks/debug/agent-events-simulation")
     seed = ["--seed", str(options.seed)]
     code, output, seconds = run(program, "", ["--steps", "200000", *seed])
     if code != 0:
@@ -259,7 +264,6 @@ def judge_world(folder, bugs, options):
 
 
 def judge_tests(folder, bugs, options):
-    subprocess.run(["swift", "build", "--build-tests"], cwd=folder, check=True, stdout=sys.stderr)
     code, output, seconds = run_tests(folder, "", "|".join(sorted({bug.test for bug in bugs})), ALL_TESTS_SECONDS)
     if code != 0:
         print(output[-4000:])
