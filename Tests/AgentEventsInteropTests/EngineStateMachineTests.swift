@@ -26,6 +26,27 @@ struct EngineStateMachineTests {
         #expect(machine.isClosed)
     }
 
+    @Test func nothingGoesToAPollBeforeTheAnswerToAPostIsWritten() {
+        var machine = EngineStateMachine(isWebSocket: false)
+        #expect(machine.beganPoll(hasPackets: false) == .wait)
+        #expect(machine.beganPost() == .take)
+        machine.beganAnswer()
+        let overtakes = machine.wrote()
+        #expect(!overtakes)
+        machine.endedPost()
+        let isAnswered = machine.endedAnswer(hasPackets: true)
+        #expect(isAnswered)
+        let isAnsweredAgain = machine.endedAnswer(hasPackets: true)
+        #expect(!isAnsweredAgain)
+
+        machine.beganAnswer()
+        #expect(machine.beganPoll(hasPackets: true) == .wait)
+        let hasNothing = machine.endedAnswer(hasPackets: false)
+        #expect(!hasNothing)
+        let isAnsweredLater = machine.wrote()
+        #expect(isAnsweredLater)
+    }
+
     @Test func aPollWhoseClientIsGoneEndsTheSession() {
         var machine = EngineStateMachine(isWebSocket: false)
         _ = machine.beganPoll(hasPackets: false)

@@ -40,6 +40,8 @@ except ImportError as error:
 
 # For what hangs.
 SECONDS = 30
+# A client that is refused says goodbye, and its `connect()` returns, long before the next ping would free it.
+CONNECT_SECONDS = 20
 SEPARATOR = "\x1e"
 # Sessions by polls; with --long so many that each of them leaves less than a kilobyte.
 VISITS, LONG_VISITS = 1500, 10_000
@@ -381,7 +383,9 @@ class PythonClient(Client):
 
     async def connect(self, line, wait):
         try:
-            await self.bounded(self.socket.connect(**self.connecting(line)), "the connection")
+            await asyncio.wait_for(self.socket.connect(**self.connecting(line)), CONNECT_SECONDS)
+        except TimeoutError:
+            raise Fault(f"connect() does not return within {CONNECT_SECONDS} s; {self.states}") from None
         except socketio.exceptions.ConnectionError as error:
             if wait:
                 raise Fault(f"the client does not connect: {error}, {self.states}") from None

@@ -139,7 +139,8 @@ package struct MessageIntake: Sendable {
             thread: thread, owner: owner, author: principal.user, agent: agent, policy: policy, message: message,
             answersApproval: request.answersApproval, input: .string(message.text), notBefore: request.notBefore,
             startBy: request.startBy,
-            takesAnyAgent: request.agent == nil, trace: message.trace, run: runtime.configuration.identifiers.runID())
+            takesAnyAgent: request.agent == nil, waitsForAnswers: request.waitsForAnswers, trace: message.trace,
+            run: runtime.configuration.identifiers.runID())
         let identity = key.map { RequestIdentity($0, detail: request.detail, draft: run.messageDraft) }
         return try await take(run, identity, from: principal)
     }
@@ -164,7 +165,7 @@ package struct MessageIntake: Sendable {
             thread: thread, owner: owner, author: principal.user, agent: agent,
             policy: try policy(request.policy, of: agent, in: thread), message: nil,
             input: request.input ?? retried?.beginning.input,
-            retried: retried, trace: principal.trusted(request.trace),
+            retried: retried, waitsForAnswers: request.waitsForAnswers, trace: principal.trusted(request.trace),
             run: runtime.configuration.identifiers.runID())
         let identity = RequestIdentity(
             key: CommandKey(key, author: principal.user, thread: thread).key, given: key, detail: request.detail)
@@ -334,6 +335,12 @@ package struct MessageIntake: Sendable {
                     threadID: request.thread)
                 error.details = met.json
                 throw error
+            case .asked(let met):
+                var error = ProtocolError(
+                    .threadBusy, "the agent waits for an answer to its question: answer that first", isRetryable: true,
+                    threadID: request.thread)
+                error.details = met.json
+                throw error
             }
             return answer
         }
@@ -365,7 +372,7 @@ package struct MessageIntake: Sendable {
                 place: place, owner: request.owner, user: request.author, agent: request.agent.name,
                 sequence: id.sequence, queuedAt: queuedAt, notBefore: request.notBefore)
             dispatcher.settle(admission, as: .queued(entry, settlesUntil: settlesUntil))
-        case .given, .refused, .forbidden:
+        case .given, .refused, .forbidden, .asked:
             dispatcher.settle(admission, as: .nothing)
         }
     }

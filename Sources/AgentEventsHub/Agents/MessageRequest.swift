@@ -20,6 +20,9 @@ package struct MessageRequest: Hashable, Sendable {
     package var notBefore: Timestamp?
     /// A run that has not started by then fails with `run.not_started_in_time`.
     package var startBy: Timestamp?
+    /// Says if it is refused while a question is open in the thread. The protocol says so, not the body; and it is no part of what
+    /// is compared when the key comes again.
+    package var waitsForAnswers = false
     /// The place in a trace from which the message is sent. A header has it, not the body; and it is no part of what is
     /// compared when the key comes again.
     package var trace: TraceContext?
@@ -119,6 +122,8 @@ package struct StartRequest: Hashable, Sendable {
     package var policy: ConcurrencyPolicy?
     /// The run to do again: the new one answers the same messages.
     package var retryOf: RunID?
+    /// Says if it is refused while a question is open in the thread.
+    package var waitsForAnswers = false
     /// The place in a trace from which it is asked for: that of the run, if it starts at once. One that is queued has none.
     package var trace: TraceContext?
 

@@ -23,6 +23,8 @@ struct RunRequest: Sendable {
     var retried: RetriedRun?
     /// Says if any agent may answer: none was named.
     var takesAnyAgent = false
+    /// Says if it is refused while a question is open in the thread.
+    var waitsForAnswers = false
     /// The place in a trace from which it is sent.
     var trace: TraceContext?
     var run: RunID
@@ -46,6 +48,8 @@ struct RunRequest: Sendable {
         case refused(ConcurrencyPolicy.QueueRefusal, CommandDetails)
         /// The message is to answer what others have to answer.
         case forbidden(CommandDetails)
+        /// A question is open, and has to be answered before.
+        case asked(CommandDetails)
     }
 
     /// Gives the request as the agent gets it.
@@ -80,6 +84,9 @@ struct RunRequest: Sendable {
         hasBodies: Bool,
         at time: Timestamp
     ) -> ThreadDecision<Outcome> {
+        if waitsForAnswers, thread.occupancy.runs.contains(where: { !$0.approvals.isEmpty }) {
+            return ThreadDecision(.asked(thread.loadDetails))
+        }
         let load = thread.load
         let settings = agent.settings
         var request = ConcurrencyPolicy.Request(agent: agent.name)

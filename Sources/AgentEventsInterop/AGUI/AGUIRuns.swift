@@ -90,17 +90,18 @@ struct AGUIRuns: Sendable {
                 place.input.isMessageLast ? state.flatMap(AGUIResumption.refusal(whileOpen:)) : Self.hasNoMessage
             if let refusal, !isKnown { throw refusal }
             if let run = try await answered(message, state, place) {
-                return try await intake.start(
-                    StartRequest(agent: agent, retryOf: run), key: key, in: place.thread, from: place.principal)
+                var request = StartRequest(agent: agent, retryOf: run)
+                request.waitsForAnswers = true
+                return try await intake.start(request, key: key, in: place.thread, from: place.principal)
             }
             if isKnown {
                 throw ProtocolError(
                     .keyConflict, "this runId came before, with another message", threadID: place.thread)
             }
         }
-        return try await intake.submit(
-            MessageRequest(text: message.text, agent: agent, data: place.input.messageData), key: key,
-            in: place.thread, from: place.principal)
+        var request = MessageRequest(text: message.text, agent: agent, data: place.input.messageData)
+        request.waitsForAnswers = true
+        return try await intake.submit(request, key: key, in: place.thread, from: place.principal)
     }
 
     /// The run that has answered a message first; `nil` for a message that is new.

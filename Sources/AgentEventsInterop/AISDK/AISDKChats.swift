@@ -70,20 +70,13 @@ struct AISDKChats: Sendable {
         _ place: Place
     ) async throws -> Response {
         let key = try AISDKMember.key(of: message)
-        let isKnown = try await hub.intake.knows(key, in: place.thread, from: place.principal)
-        let state = try await state(of: place)
-        if !isKnown, state?.approvals.isEmpty == false {
-            throw ProtocolError(
-                .threadBusy, "the agent waits for an answer to its question: answer that first", isRetryable: true)
-        }
         // The same when it comes again.
-        let edited = state?.message(
+        let edited = try await state(of: place)?.message(
             named: message.id, before: hub.intake.message(of: key, in: place.thread, from: place.principal))
         let data: JSONValue = [AISDKMember.data: [AISDKMember.messageID: .string(message.id)]]
-        let answer = try await hub.intake.submit(
-            MessageRequest(text: message.text, agent: agent, data: data, replaces: edited?.messageID), key: key,
-            in: place.thread,
-            from: place.principal)
+        var request = MessageRequest(text: message.text, agent: agent, data: data, replaces: edited?.messageID)
+        request.waitsForAnswers = true
+        let answer = try await hub.intake.submit(request, key: key, in: place.thread, from: place.principal)
         return try await follow(answer, place)
     }
 

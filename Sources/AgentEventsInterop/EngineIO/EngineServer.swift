@@ -183,7 +183,8 @@ final class EngineServer: Sendable {
             body = nil
         }
         guard await take(body, entry) else { throw .requestInvalid }
-        return Self.response(.ok, "ok")
+        let answered: @Sendable () -> Void = { entry.eventLoop.execute { entry.session.value.answeredPost() } }
+        return Self.response(ByteBuffer(string: "ok"), type: "text/html", onWritten: answered, onLost: answered)
     }
 
     @discardableResult
@@ -209,14 +210,22 @@ final class EngineServer: Sendable {
             body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
     }
 
-    /// - Parameter onLost: called when the payload cannot be written: what is in it is lost.
-    private static func response(_ payload: ByteBuffer, onLost: (@Sendable () -> Void)? = nil) -> Response {
+    /// - Parameters:
+    ///   - onWritten: called when the payload is given to the connection.
+    ///   - onLost: called when the payload cannot be written: what is in it is lost.
+    private static func response(
+        _ payload: ByteBuffer,
+        type: String = "text/plain; charset=UTF-8",
+        onWritten: (@Sendable () -> Void)? = nil,
+        onLost: (@Sendable () -> Void)? = nil
+    ) -> Response {
         Response(
-            status: .ok, headers: [.contentType: "text/plain; charset=UTF-8", .cacheControl: "no-store"],
+            status: .ok, headers: [.contentType: type, .cacheControl: "no-store"],
             body: ResponseBody(contentLength: payload.readableBytes) { writer in
                 do {
                     try await writer.write(payload)
                     try await writer.finish(nil)
+                    onWritten?()
                 } catch {
                     onLost?()
                     throw error

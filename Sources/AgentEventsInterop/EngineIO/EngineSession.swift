@@ -207,10 +207,16 @@ final class EngineSession {
 
     private func take(_ received: [EnginePacket], _ promise: EventLoopPromise<Bool>) {
         // Before what the packets bring about: a client that is refused says goodbye only once its POST is answered.
+        machine.beganAnswer()
         promise.succeed(true)
         for packet in received { receive(packet) }
         application?.readComplete()
         machine.endedPost()
+    }
+
+    /// The answer to a POST is written, or cannot be.
+    func answeredPost() {
+        if machine.endedAnswer(hasPackets: !packets.isEmpty) { answerPoll() }
     }
 
     /// - Returns: whether its body is read.
@@ -353,6 +359,8 @@ final class EngineSession {
     private func schedulePing() {
         pingTimer = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(settings.pingIntervalMilliseconds)) {
             guard self.machine.pingDue() else { return }
+            // An answer that takes longer than this is not waited for.
+            self.answeredPost()
             self.send(.ping(""))
             self.flush()
             self.scheduleDeadline()
@@ -380,6 +388,7 @@ final class EngineSession {
 
     private func endNow(_ reason: String) {
         guard !machine.isClosed else { return }
+        answeredPost()
         flush()
         switch machine.end() {
         case .none: break

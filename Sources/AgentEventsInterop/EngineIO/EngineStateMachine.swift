@@ -22,6 +22,8 @@ package struct EngineStateMachine: Equatable {
     /// Whether a poll waits for an answer.
     private var hasPoll = false
     private var hasPost = false
+    /// Whether the answer to a POST is on its way.
+    private var answersPost = false
     private var awaitsPong = false
 
     package init(isWebSocket: Bool) { state = isWebSocket ? .webSocket : .polling }
@@ -55,7 +57,7 @@ package struct EngineStateMachine: Equatable {
                 state = .closed
                 return .refuseAndEnd
             }
-            if hasPackets, state != .probed { return .answer }
+            if hasPackets, state != .probed, !answersPost { return .answer }
             hasPoll = true
             return .wait
         }
@@ -82,6 +84,7 @@ package struct EngineStateMachine: Equatable {
     package mutating func wrote() -> Bool {
         switch state {
         case .polling, .trying:
+            guard !answersPost else { return false }
             defer { hasPoll = false }
             return hasPoll
         case .probed, .webSocket, .closing, .closed:
@@ -110,6 +113,18 @@ package struct EngineStateMachine: Equatable {
     }
 
     package mutating func endedPost() { hasPost = false }
+
+    /// A POST is about to be answered. What it brings about goes to no poll before: the answer to a poll goes over another connection and
+    /// might arrive first.
+    package mutating func beganAnswer() { answersPost = true }
+
+    /// The answer to a POST is written, or cannot be.
+    ///
+    /// - Returns: whether packets that wait are the answer of the poll.
+    package mutating func endedAnswer(hasPackets: Bool) -> Bool {
+        answersPost = false
+        return hasPackets && wrote()
+    }
 
     /// A WebSocket with the id of the session comes.
     ///

@@ -126,6 +126,41 @@ struct BusyThreadTests {
         }
     }
 
+    /// For protocols whose clients can answer only in their last message: the request is decided where the question is, not before.
+    @Test func aMessageThatWaitsForAnswersIsRefusedWhileAQuestionIsOpenAndRepeatedWhenItWasTakenBefore() async throws {
+        let log = InMemoryEventLog(generations: .counting)
+        try await AgentStage.with(log) { (stage: AgentStage) async throws in
+            let user = AgentStage.principal
+            var request = MessageRequest(text: "one")
+            request.waitsForAnswers = true
+            let first = try await stage.hub.intake.submit(request, key: "k_1", in: "t_1", from: user)
+            let run = try #require(first.run)
+            try await stage.waitForStart(of: run)
+            let context = try await stage.hub.runtime.context(user: "u_1", thread: "t_1")
+            try await context.emit(
+                EventDraft(runID: run, .approvalRequested(ApprovalRequested(approvalID: "a_1", prompt: "May I?"))))
+            try await stage.hub.runtime.flush()
+            let count = try await AgentStage.logged(log).count
+            let again = try await stage.hub.intake.submit(request, key: "k_1", in: "t_1", from: user)
+            #expect(again.isRepeated && again.run == run)
+            request.text = "two"
+            let refused = request
+            let error = await #expect(throws: ProtocolError.self) {
+                try await stage.hub.intake.submit(refused, key: "k_2", in: "t_1", from: user)
+            }
+            #expect(error?.code == .threadBusy && error?.isRetryable == true)
+            #expect(error?.details?["waiting_for"] == ["a_1"])
+            var start = StartRequest(agent: "guide")
+            start.waitsForAnswers = true
+            let restart = start
+            let other = await #expect(throws: ProtocolError.self) {
+                try await stage.hub.intake.start(restart, key: "k_3", in: "t_1", from: user)
+            }
+            #expect(other?.code == .threadBusy)
+            #expect(try await AgentStage.logged(log).count == count)
+        }
+    }
+
     @Test func asManyRunsAreQueuedAsMayBeAndTheCodesSayWhere() async throws {
         let log = InMemoryEventLog(generations: .counting)
         try await AgentStage.with(log) {
