@@ -8,6 +8,7 @@ struct SimulationOptions {
         case replay(Schedule)
         case races(depth: Int)
         case race(Race)
+        case access(seed: UInt64, worldCount: Int)
         case fuzz(FuzzOptions, FuzzOptions.Mode)
     }
 
@@ -16,6 +17,7 @@ struct SimulationOptions {
         agent-events-simulation --replay SCHEDULE|@FILE                let a schedule happen again
         agent-events-simulation --races DEPTH                          all sequences of that many inputs to a run
         agent-events-simulation --race SCENE:INPUT,…                   one of them
+        agent-events-simulation --access N [--seed S]                  N worlds in which rights and credentials change all the time
         agent-events-simulation --fuzz N [--seed S] [--corpus DIR]     have the decoders read N inputs that nobody should send
         agent-events-simulation --fuzz-input SUBJECT:BYTES             one of them
         It ends with 0 when all is as it should be, with 1 when not, and prints the schedule then.
@@ -28,6 +30,7 @@ struct SimulationOptions {
         var seed = UInt64.random(in: 0 ... .max)
         var schedule: Schedule?
         var races: Mode?
+        var accessCount: Int?
         var fuzz = FuzzOptions(seed: seed)
         var rest = arguments.makeIterator()
         while let option = rest.next() {
@@ -42,6 +45,7 @@ struct SimulationOptions {
             case "--replay":
                 guard let read = ScheduleText.schedule(value) else { throw UsageError("that is no schedule") }
                 schedule = read
+            case "--access": accessCount = try Self.number(value, option)
             case "--races": races = .races(depth: try Self.number(value, option))
             case "--race":
                 guard let race = Race(value) else { throw UsageError("that is no race") }
@@ -52,6 +56,8 @@ struct SimulationOptions {
         }
         if let fuzzMode = fuzz.mode {
             mode = .fuzz(fuzz, fuzzMode)
+        } else if let accessCount {
+            mode = .access(seed: seed, worldCount: accessCount)
         } else if let races {
             mode = races
         } else if let schedule {

@@ -51,8 +51,25 @@ enum SimulationProgram {
             let problem = Races.problem(of: race)
             print(problem.map { "violated: \($0)" } ?? "nothing is violated")
             return problem == nil
+        case .access(let seed, let worldCount):
+            return control(seed: seed, worldCount)
         case .fuzz: preconditionFailure("a program of its own")
         }
+    }
+
+    private static func control(seed: UInt64, _ worldCount: Int) -> Bool {
+        var counts: [String: Int] = [:]
+        for number in 0..<UInt64(worldCount) {
+            let outcome = AccessWorld.run(seed: seed &+ number, stepCount: 8000)
+            counts.merge(outcome.counts) { $0 + $1 }
+            if let violation = outcome.violation {
+                print("violated: \(violation)\nagain: agent-events-simulation --access 1 --seed \(seed &+ number)")
+                return false
+            }
+        }
+        for (occurrence, count) in counts.sorted(by: { $0.key < $1.key }) { print("\(occurrence): \(count)") }
+        print("\(worldCount) worlds of rights and credentials from seed \(seed) on")
+        return true
     }
 
     private static func simulate(seed: UInt64, _ extent: Campaign.Extent) async -> Bool {

@@ -17,6 +17,7 @@ import Testing
             "event", "snapshot", "subscribed", "live", "emitted", "share changed", "refreshed", "expiring",
             "unsubscribed by the service", "closed 4401 auth.expired", "closed 4401 auth.revoked",
             "closed 4401 auth.subject_changed", "refused auth.expired", "refused auth.revoked",
+            "member put", "member removed", "link made", "members told", "members not told", "thread deleted",
         ] {
             #expect(counts[occurrence, default: 0] > 0, "\(occurrence): \(counts)")
         }

@@ -114,7 +114,7 @@ final class AccessClient {
     private func receive(_ message: ServerMessage) {
         switch message {
         case .event(let event):
-            judge("event", event.threadID)
+            judge("event", event.threadID, event.firstSequence)
             check(event)
         case .subscribed(_, let thread, let after, let head):
             if head != nil { judge("subscribed", thread) }
@@ -150,10 +150,13 @@ final class AccessClient {
     }
 
     /// Whether the client has the right, in this moment.
-    private func judge(_ what: String, _ thread: ThreadID) {
+    private func judge(_ what: String, _ thread: ThreadID, _ sequence: UInt64? = nil) {
         guard let token else { return record("wrong", "client \(number) has no token") }
-        let isRight = model.mayRead(thread, by: token, until: end)
-        record(what, isRight ? nil : "client \(number) of \(user) with \(token.name) gets \(what) of \(thread)")
+        let isRight = model.mayRead(thread, sequence, by: token, until: end)
+        let place = sequence.map { " \($0)" } ?? ""
+        record(
+            what,
+            isRight ? nil : "client \(number) of \(token.user) with \(token.name) gets \(what)\(place) of \(thread)")
     }
 
     /// From its place on, a subscription has every event once.

@@ -14,40 +14,61 @@ final class AccessModel: Sendable {
         let issuedAt: Timestamp
         /// The threads that it is good for; `nil` for all.
         let threads: Set<ThreadID>?
+        /// Whether the service keeps the members of threads.
+        let usesMembers: Bool
+        /// Whether it is that of a share link.
+        var isLink = false
         var isRevoked = false
 
         func allows(_ thread: ThreadID) -> Bool { threads?.contains(thread) ?? true }
     }
 
-    private struct Share: Hashable {
+    /// A user, or a link, and a thread of somebody else.
+    struct Share: Hashable {
         let user: UserID
         let thread: ThreadID
     }
 
+    /// What a share allows.
+    private struct Terms {
+        var end: Timestamp?
+        /// The number of the last event that is hidden.
+        var hidden: UInt64 = 0
+    }
+
     private struct State {
         var tokens: [String: Token] = [:]
-        var shares: Set<Share> = []
+        var shares: [Share: Terms] = [:]
+        /// Those that are being changed: what was and what will be both count.
+        var changing: Set<Share> = []
+        var deleted: Set<ThreadID> = []
         var isOpen = false
     }
 
     let owners: [ThreadID: UserID]
+    /// Whether the service keeps the members of threads; otherwise it asks the model.
+    let usesMembers: Bool
     private let state = Mutex(State())
     private let wallClock: WallClock
 
-    init(owners: [ThreadID: UserID], wallClock: WallClock) {
+    init(owners: [ThreadID: UserID], usesMembers: Bool, wallClock: WallClock) {
         self.owners = owners
+        self.usesMembers = usesMembers
         self.wallClock = wallClock
     }
 
     // MARK: Changes
 
-    /// - Parameter life: in milliseconds; `nil` for a token without an end.
+    /// - Parameters:
+    ///   - life: in milliseconds; `nil` for a token without an end.
+    ///   - threads: those that it is limited to; only where the service asks the model.
     func issue(to user: UserID, life: Int64?, threads: Set<ThreadID>?) -> Token {
         let now = wallClock.now()
         return state.withLock { state in
             let token = Token(
                 name: "k\(state.tokens.count)", user: user,
-                end: life.map { Timestamp(milliseconds: now.milliseconds + $0) }, issuedAt: now, threads: threads)
+                end: life.map { Timestamp(milliseconds: now.milliseconds + $0) }, issuedAt: now,
+                threads: usesMembers ? nil : threads, usesMembers: usesMembers)
             state.tokens[token.name] = token
             return token
         }
@@ -57,8 +78,43 @@ final class AccessModel: Sendable {
     func toggleShare(of thread: ThreadID, with user: UserID) {
         state.withLock { state in
             let share = Share(user: user, thread: thread)
-            if state.shares.remove(share) == nil { state.shares.insert(share) }
+            if state.shares.removeValue(forKey: share) == nil { state.shares[share] = Terms() }
         }
+    }
+
+    /// A share is about to be changed by the service.
+    ///
+    /// - Returns: `false` when it is being changed.
+    func begin(_ share: Share) -> Bool { state.withLock { $0.changing.insert(share).inserted } }
+
+    /// The service has said what has become of a share.
+    ///
+    /// - Parameter member: `nil` for none.
+    func changed(_ share: Share, to member: ThreadMember?) {
+        state.withLock { state in
+            state.changing.remove(share)
+            state.shares[share] = member.map { Terms(end: $0.expiresAt, hidden: $0.visibleAfter?.sequence ?? 0) }
+        }
+    }
+
+    /// The service has refused to change a share.
+    func leave(_ share: Share) { state.withLock { _ = $0.changing.remove(share) } }
+
+    /// Those with a part in a thread of somebody else.
+    var shares: [Share] {
+        state.withLock { state in
+            state.shares.keys.sorted { ($0.thread.rawValue, $0.user.rawValue) < ($1.thread.rawValue, $1.user.rawValue) }
+        }
+    }
+
+    /// The service has said that a thread is deleted.
+    func deleted(_ thread: ThreadID) { state.withLock { _ = $0.deleted.insert(thread) } }
+
+    var deletedThreads: Set<ThreadID> { state.withLock { $0.deleted } }
+
+    /// The tokens of the share links, as they were made.
+    var linkTokens: [Token] {
+        state.withLock { $0.tokens.values.filter(\.isLink).sorted { $0.name < $1.name } }
     }
 
     /// Everybody may read everything from now on.
@@ -79,18 +135,31 @@ final class AccessModel: Sendable {
 
     /// Whether a connection with a token may be given events of a thread.
     ///
-    /// - Parameter end: of the token, on the connection.
-    func mayRead(_ thread: ThreadID, by token: Token, until end: Timestamp?) -> Bool {
+    /// - Parameters:
+    ///   - sequence: the number of an event that is given; `nil` for something else of the thread.
+    ///   - end: of the token, on the connection.
+    func mayRead(_ thread: ThreadID, _ sequence: UInt64?, by token: Token, until end: Timestamp?) -> Bool {
         let now = wallClock.now()
         return state.withLock { state in
             guard state.tokens[token.name]?.isRevoked == false, end.map({ now < $0 }) ?? true else { return false }
-            return allows(thread, token.user, token.threads, state)
+            return allows(thread, sequence, token.user, token.threads, at: now, state)
         }
     }
 
-    private func allows(_ thread: ThreadID, _ user: UserID, _ threads: Set<ThreadID>?, _ state: State) -> Bool {
-        guard threads?.contains(thread) ?? true else { return false }
-        return state.isOpen || owners[thread] == user || state.shares.contains(Share(user: user, thread: thread))
+    private func allows(
+        _ thread: ThreadID,
+        _ sequence: UInt64?,
+        _ user: UserID,
+        _ threads: Set<ThreadID>?,
+        at now: Timestamp,
+        _ state: State
+    ) -> Bool {
+        guard threads?.contains(thread) ?? true, !state.deleted.contains(thread) else { return false }
+        if state.isOpen || owners[thread] == user { return true }
+        let share = Share(user: user, thread: thread)
+        if state.changing.contains(share) { return true }
+        guard let terms = state.shares[share], terms.end.map({ now < $0 }) ?? true else { return false }
+        return sequence.map { $0 > terms.hidden } ?? true
     }
 }
 
@@ -100,8 +169,23 @@ extension AccessModel.Token {
             ThreadGrant.listed(threads.map(\.rawValue).sorted().map { ThreadAllowance(ThreadPattern($0)) })
         }
         return Principal(
-            user: user, scopes: [.read, .emit], threads: grant ?? .all, expiresAt: end,
-            token: TokenIdentity(id: name, issuedAt: issuedAt))
+            user: user, scopes: isLink ? [.read] : [.read, .emit], threads: grant ?? (usesMembers ? .own : .all),
+            isLimitedToThreads: isLink, expiresAt: end,
+            token: TokenIdentity(issuer: isLink ? ShareLink.issuer : nil, id: name, issuedAt: issuedAt))
+    }
+}
+
+extension AccessModel: LinkTokenSigner {
+    func token(for link: ShareLink) async throws -> String {
+        await Task.yield()
+        return state.withLock { state in
+            let token = Token(
+                name: "k\(state.tokens.count)", user: link.subject, end: link.expiresAt, issuedAt: link.issuedAt,
+                threads: [link.thread], usesMembers: true, isLink: true)
+            state.tokens[token.name] = token
+            state.changing.insert(Share(user: link.subject, thread: link.thread))
+            return token.name
+        }
     }
 }
 
@@ -127,7 +211,8 @@ extension AccessModel: Authorizer {
             } else {
                 nil
             }
-        let isAllowed = state.withLock { allows(request.thread, request.principal.user, threads, $0) }
+        let now = wallClock.now()
+        let isAllowed = state.withLock { allows(request.thread, nil, request.principal.user, threads, at: now, $0) }
         let answer: Rights = isAllowed ? [.read, .emit, .open] : []
         // Decided before it is answered, so that it may be late.
         await Task.yield()

@@ -10,6 +10,9 @@ import Synchronization
 /// state, a commit and an emission. In one thread, so that what may be written is known in the moment in which it is written
 /// (SEC-32).
 ///
+/// In every other world the service keeps the members of threads by itself: they are made, changed and removed, links are made,
+/// members end, and threads are deleted. In the others it asks an authorizer.
+///
 /// A world is a seed: the same one is the same world.
 package final class AccessWorld {
     /// What a world came to.
@@ -34,13 +37,21 @@ package final class AccessWorld {
     private let users: [UserID]
     private var clients: [AccessClient] = []
     private var tasks: [Task<Void, Never>] = []
+    /// What tasks have done.
+    private let told = TaskNotes()
+    /// Keeps the members of threads; `nil` where the service asks the model.
+    private let administration: AccessAdministration?
     private var random: SimulationRandom
     private var outcome = Outcome()
 
     package static func run(seed: UInt64, stepCount: Int) -> Outcome {
         let world = AccessWorld(seed: seed)
-        for _ in 0..<stepCount where world.outcome.violation == nil { world.step() }
+        for _ in 0..<stepCount where world.outcome.violation == nil {
+            world.step()
+            world.takeNotes()
+        }
         world.settle()
+        world.takeNotes()
         return world.outcome
     }
 
@@ -55,7 +66,8 @@ package final class AccessWorld {
         let environment = Environment(
             wallClock: time.wallClock, clock: time.clock, randomNumber: RandomNumbers(seed: seed ^ 1).next,
             backgroundExecutor: executor)
-        model = AccessModel(owners: Dictionary(uniqueKeysWithValues: owners), wallClock: time.wallClock)
+        model = AccessModel(
+            owners: Dictionary(uniqueKeysWithValues: owners), usesMembers: seed % 2 == 0, wallClock: time.wallClock)
         var limits = StreamLimits()
         limits.pageByteCount = 400
         limits.maximumPages = 2
@@ -64,9 +76,16 @@ package final class AccessWorld {
         configuration.listsThreads = false
         hub = AgentEventsHub(
             runtime: AgentRuntime(log: log, configuration: RuntimeConfiguration(environment: environment)), agents: [],
-            authorizer: model, authenticator: model, configuration: configuration, limits: limits,
+            authorizer: model.usesMembers ? MembersAuthorizer(store: log) : model, authenticator: model,
+            linkTokenSigner: model, configuration: configuration, limits: limits,
             metrics: NOOPMetricsHandler.instance,
             logger: Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }, onUnresponsiveAgents: { _ in })
+        if model.usesMembers, let members = hub.members {
+            administration = AccessAdministration(
+                model: model, members: members, deletions: hub.deletions, threads: threads, users: users, told: told)
+        } else {
+            administration = nil
+        }
         for number in 0..<(Self.userCount * Self.tabsPerUser) {
             clients.append(
                 AccessClient(number, of: users[number % users.count], model: model, wallClock: time.wallClock) {
@@ -90,6 +109,8 @@ package final class AccessWorld {
         if outcome.violation == nil { outcome.violation = violation }
     }
 
+    private func takeNotes() { for (occurrence, violation) in told.take() { note(occurrence, violation) } }
+
     private func start(_ body: @escaping @Sendable () async -> Void) {
         tasks.append(Task(executorPreference: executor) { await body() })
     }
@@ -106,7 +127,7 @@ package final class AccessWorld {
         case ..<80: pick(loops).runNext()
         case ..<90: act(pick(clients))
         case ..<94: log(in: pick(threads))
-        case ..<97: change()
+        case ..<97: if let administration { administer(administration) } else { change() }
         default: wait()
         }
     }
@@ -119,7 +140,11 @@ package final class AccessWorld {
 
     private func act(_ client: AccessClient) {
         let loop = loop(of: client)
-        guard client.isConnected else { return client.connect(to: hub, with: token(for: client.user), on: loop) }
+        guard client.isConnected else {
+            let links = model.linkTokens
+            let isLink = !links.isEmpty && random.once(in: 6)
+            return client.connect(to: hub, with: isLink ? pick(links) : token(for: client.user), on: loop)
+        }
         switch random.below(12) {
         case ..<5: subscribe(client)
         case 5:
@@ -196,6 +221,18 @@ package final class AccessWorld {
         }
     }
 
+    // MARK: Rights
+
+    private func administer(_ administration: AccessAdministration) {
+        switch random.below(20) {
+        case 0: if let name = pick(clients).tokenName { revoke(name) }
+        case 1:
+            let (user, thread) = (random.once(in: 2) ? pick(users) : nil, random.once(in: 2) ? pick(threads) : nil)
+            hub.invalidateRights(user: user, thread: thread)
+        default: if let action = administration.next(&random) { start(action) }
+        }
+    }
+
     /// Somebody loses a right, or gets one. From then on it counts.
     private func change() {
         let (user, thread) = (pick(users), pick(threads))
@@ -226,8 +263,14 @@ package final class AccessWorld {
     /// Nothing changes any longer, everybody may read everything, and everybody gets it.
     private func settle() {
         if outcome.violation == nil {
-            model.open()
-            hub.invalidateRights(user: nil, thread: nil)
+            drain()
+            if let administration {
+                for action in administration.everybodyReadsEverything() { start(action) }
+                drain()
+            } else {
+                model.open()
+                hub.invalidateRights(user: nil, thread: nil)
+            }
             for client in clients { client.leave(on: loop(of: client)) }
             drain()
             for client in clients {

@@ -22,7 +22,8 @@ final class Application: Sendable {
         let owners: [ThreadOwner]
     }
 
-    let principal: Principal
+    /// Those that it shows when it connects.
+    private let tokens: SimulatedTokens
     let network = SimulatedNetwork()
     private let number: Int
     private let world: WorldParts
@@ -32,7 +33,7 @@ final class Application: Sendable {
     init(number: Int, user: UserID, plan: ApplicationProgram.Plan, world: WorldParts, seed: UInt64) {
         self.number = number
         self.world = world
-        principal = Principal.backend(of: user, [.read, .emit, .command])
+        tokens = SimulatedTokens(user: user, life: plan.tokenLife)
         let random = RandomNumbers(seed: seed)
         var configuration = ClientConfiguration(
             environment: Environment(
@@ -43,10 +44,16 @@ final class Application: Sendable {
         configuration.fullInboxTimeout = PatienceClock.patience
         program = ApplicationProgram(
             number: number, user: user, plan: plan,
-            client: StreamClient(connector: network, configuration: configuration), world: world, seed: seed ^ 1)
+            client: StreamClient(
+                connector: network, tokenProvider: plan.tokenLife == nil ? nil : tokens.next,
+                configuration: configuration),
+            world: world, seed: seed ^ 1)
         state = Mutex(State(life: ApplicationLife()))
         begin()
     }
+
+    /// The principal of a connection that is made at a time.
+    func principal(at now: Timestamp) -> Principal { tokens.principal(at: now) }
 
     private var life: ApplicationLife { state.withLock { $0.life } }
     var pauses: Pauses { life.pauses }
@@ -143,6 +150,9 @@ final class Application: Sendable {
 
     /// Events may be lost.
     func giveUp() { program.giveUp() }
+
+    /// The service's process is gone.
+    func lostProcess() { program.lostProcess() }
 
     /// Ends for good; it has ended when its tasks have run.
     func stop() {

@@ -17,6 +17,13 @@ final class ApplicationProgram: Sendable {
         var producer: RemoteProducer?
         /// The thread that lines are fed into; `nil` for none.
         var fedThread: Int?
+        /// Gives commands about threads of its user; `nil` for none.
+        var commander: Commander?
+        var commandedThreads: [Int] = []
+        /// The time for which its tokens count, in milliseconds; `nil` for ever.
+        var tokenLife: Int64?
+        /// The largest number of threads in the list that it follows; `nil` for no list.
+        var listLimit: Int?
         var inbox: InboxLimits
     }
 
@@ -26,21 +33,20 @@ final class ApplicationProgram: Sendable {
         var random: SimulationRandom
         /// The readers that have forgotten what they were given.
         var forgetful: Set<Int> = []
-        var isTokenExpired = false
-        var isSettling = false
         var lastNumber: Int64 = 0
         var feedCount = 0
         /// The readers whose history is void: they consume from the start.
         var beginsAtStart: Set<Int> = []
     }
 
-    private struct HandlerFailed: Error {}
-
     private let number: Int
     private let user: UserID
     private let world: Application.WorldParts
     private let plan: Plan
     private let client: StreamClient
+    private let record: ApplicationRecord
+    private let commands: ProgramOfCommands?
+    private let list: ProgramOfList?
     private let state: Mutex<State>
 
     init(number: Int, user: UserID, plan: Plan, client: StreamClient, world: Application.WorldParts, seed: UInt64) {
@@ -49,14 +55,18 @@ final class ApplicationProgram: Sendable {
         self.plan = plan
         self.client = client
         self.world = world
+        let record = ApplicationRecord(number: number, witness: world.witness)
+        self.record = record
+        commands = plan.commander.map {
+            ProgramOfCommands($0, threads: plan.commandedThreads, client, record, seed: seed ^ 2)
+        }
+        list = plan.listLimit.map { ProgramOfList(of: user, limit: $0, client, record, seed: seed ^ 3) }
         state = Mutex(State(readers: plan.readers, producer: plan.producer, random: SimulationRandom(seed: seed)))
     }
 
     private func threadID(_ thread: Int) -> ThreadID { world.owners[thread].thread }
 
-    private func fail(_ rule: InvariantViolation.Rule, _ message: String) {
-        world.witness.fail(InvariantViolation(rule, "application \(number): \(message)"))
-    }
+    private func fail(_ rule: InvariantViolation.Rule, _ message: String) { record.fail(rule, message) }
 
     private func fail(_ violation: InvariantViolation) { fail(violation.rule, violation.message) }
 
@@ -67,13 +77,13 @@ final class ApplicationProgram: Sendable {
         return value
     }
 
-    private var isSettling: Bool { state.withLock { $0.isSettling } }
+    private var isSettling: Bool { record.isSettling }
 
     // MARK: What happens to it
 
     var isTokenExpired: Bool {
-        get { state.withLock { $0.isTokenExpired } }
-        set { state.withLock { $0.isTokenExpired = newValue } }
+        get { record.isTokenExpired }
+        set { record.isTokenExpired = newValue }
     }
 
     /// All that it remembers is gone.
@@ -85,20 +95,22 @@ final class ApplicationProgram: Sendable {
     }
 
     /// Events of runs may be lost: what it emits is not about them.
-    func giveUp() { state.withLock { $0.producer?.giveUp() } }
+    func giveUp() {
+        state.withLock { $0.producer?.giveUp() }
+        commands?.commander.giveUp()
+    }
+
+    /// The service's process is gone.
+    func lostProcess() { commands?.commander.lostProcess() }
 
     /// Nothing new is begun any longer.
-    func settle() {
-        state.withLock { state in
-            state.isSettling = true
-            state.isTokenExpired = false
-        }
-    }
+    func settle() { record.settle() }
 
     /// What is missing at the end; `nil` when nothing is.
     var missing: InvariantViolation? {
         let (readers, producer) = state.withLock { ($0.readers, $0.producer) }
         if producer?.isIdle == false { return InvariantViolation(.requestsAnswered, "an emission has no answer") }
+        if let missing = list?.missing { return missing }
         return readers.lazy.compactMap { $0.missing(self.world.witness.thread($0.thread)) }.first
     }
 
@@ -109,21 +121,8 @@ final class ApplicationProgram: Sendable {
             group.addTask { await self.follow(life) }
             if plan.producer != nil { group.addTask { await self.emit(life) } }
             if plan.fedThread != nil { group.addTask { await self.feed(life) } }
-        }
-    }
-
-    /// What became of something that ended with an error.
-    private func didEnd(with error: any Error, _ life: ApplicationLife) {
-        guard life.isCurrent else { return }
-        if let error = error as? AgentEventsClientError {
-            if error.status == 401 || error.closeCode == Int(StreamCloseCode.notAuthenticated.rawValue) {
-                world.witness.count(.tokenDeclined)
-                state.withLock { $0.isTokenExpired = false }
-            } else if !error.isRetryable {
-                fail(.protocolKept, "\(error)")
-            }
-        } else if !(error is CancellationError), !(error is HandlerFailed) {
-            fail(.protocolKept, "\(error)")
+            if let commands { group.addTask { await commands.run(life) } }
+            if let list { group.addTask { await list.run(life) } }
         }
     }
 
@@ -151,7 +150,7 @@ final class ApplicationProgram: Sendable {
                     }
                 }
             } catch {
-                didEnd(with: error, life)
+                record.didEnd(with: error, life)
             }
             life.follows(nil)
         } while await life.pauses.pause()
@@ -243,10 +242,10 @@ final class ApplicationProgram: Sendable {
                 guard life.isCurrent else { throw CancellationError() }
                 receive(event, index)
                 guard await life.pauses.pause() else { throw CancellationError() }
-                if !isSettling, draw({ $0.once(in: 60) }) { throw HandlerFailed() }
+                if !isSettling, draw({ $0.once(in: 60) }) { throw ApplicationLeft() }
                 mayStore(event.cursor, reader)
             }
-        } catch is HandlerFailed {
+        } catch is ApplicationLeft {
             return
         } catch let error as AgentEventsClientError where error.code == .reset {
             if life.isCurrent { state.withLock { _ = $0.beginsAtStart.insert(index) } }
@@ -265,7 +264,7 @@ final class ApplicationProgram: Sendable {
                     } while await life.pauses.pause()
                 }
             } catch {
-                didEnd(with: error, life)
+                record.didEnd(with: error, life)
             }
         }
     }
@@ -273,7 +272,7 @@ final class ApplicationProgram: Sendable {
     /// - Returns: whether to go on over the same connection.
     private func emitNext(_ emitter: EventEmitter, _ life: ApplicationLife) async throws -> Bool {
         let sent = state.withLock { state -> (number: Int64, request: EmitRequest)? in
-            if state.isSettling, state.producer?.isIdle != false { return nil }
+            if record.isSettling, state.producer?.isIdle != false { return nil }
             state.lastNumber += 1
             let number = state.lastNumber
             guard let thread = state.producer?.thread else { return nil }
@@ -334,9 +333,9 @@ final class ApplicationProgram: Sendable {
                     fail(.acknowledgedIsKept, "\(committed) lines are committed, and others reported")
                 }
             } catch EmitFailure.unavailable(let error, _) {
-                didEnd(with: error, life)
+                record.didEnd(with: error, life)
             } catch {
-                didEnd(with: error, life)
+                record.didEnd(with: error, life)
             }
         }
     }

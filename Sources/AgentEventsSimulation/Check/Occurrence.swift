@@ -6,7 +6,7 @@ package enum Occurrence: Int, CaseIterable, Sendable {
         runSuperseded, inputTaken, visited, stateRead, seenReplaying
     case producerWaitedForRoom, contextRebuilt
     // Lists of threads.
-    case listed, listedWhileMoving, listedAtRest, cardsSaved, listTold
+    case listed, listedWhileMoving, listedAtRest, cardsSaved, listTold, listFollowed, tokenReplaced
     // Commands of people.
     case commandDone, commandUnchanged, commandRepeated, commandRefused, customCommandTaken, customCommandRefused
     case messageCommanded, startCommanded, messageRefusedBusy, messageRefusedFull

@@ -66,7 +66,9 @@ struct WireCheck {
             witness.count(.drained)
         case .welcome(let welcome):
             connection = welcome.connection
-        case .snapshotPart, .emitted, .accepted, .refreshed, .expiring, .error, .ping, .pong:
+        case .refreshed:
+            witness.count(.tokenReplaced)
+        case .snapshotPart, .emitted, .accepted, .expiring, .error, .ping, .pong:
             break
         case .membersChanged:
             return InvariantViolation(.protocolKept, "a change of members that nobody has asked to be told of")

@@ -122,7 +122,7 @@ final class RealProcess {
                     mergesQueued: world.mergesQueued)
             ],
             authorizer: OwnershipAuthorizer(),
-            authenticator: NoAuthentication(),
+            authenticator: SimulatedTokens.Issuer(wallClock: world.time.wallClock),
             configuration: Self.configuration(maximumRuns: max(1, size.threadCount / 2)),
             limits: Self.limits(watermark),
             metrics: ServiceMetrics(witness: world.witness), logger: logger, onUnresponsiveAgents: { _ in })

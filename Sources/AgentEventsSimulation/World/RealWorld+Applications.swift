@@ -19,11 +19,17 @@ extension RealWorld {
         let feeds = random.once(in: 3)
         var inbox = InboxLimits()
         inbox.eventCount = size.inboxEventCount
-        let plan = ApplicationProgram.Plan(
+        var plan = ApplicationProgram.Plan(
             readers: readers, consumes: random.once(in: 2),
             producer: emits
                 ? RemoteProducer(thread: own[random.below(own.count)], name: "a\(number)", retains: retains) : nil,
             fedThread: feeds ? own[random.below(own.count)] : nil, inbox: inbox)
+        if random.once(in: 2) {
+            plan.commander = Commander(name: "a\(number)_", witness: witness, sendsMessages: !retains)
+            plan.commandedThreads = own
+        }
+        if random.once(in: 2) { plan.listLimit = 1 + random.below(3) }
+        if random.once(in: 2) { plan.tokenLife = Int64(31_000 + random.below(60_000)) }
         return Application(
             number: number, user: UserID(text: IdentifierText(unchecked: "u_\(user)")), plan: plan,
             world: Application.WorldParts(
@@ -101,7 +107,7 @@ extension RealWorld {
             application.connect(choice, nil)
             return true
         }
-        application.connect(choice) { process.connect(as: application.principal) }
+        application.connect(choice) { process.connect(as: application.principal(at: time.wallClock.now())) }
         return true
     }
 

@@ -422,6 +422,7 @@ final class RealWorld {
     private func endProcess(isOrderly: Bool, _ random: inout SimulationRandom) {
         store.endProcess(isOrderly: isOrderly, &random)
         for commander in commanders { commander.lostProcess() }
+        for application in applications { application.lostProcess() }
         giveUpLost()
     }
 

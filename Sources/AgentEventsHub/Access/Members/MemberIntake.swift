@@ -265,6 +265,12 @@ package struct MemberRequest: Hashable, Sendable {
     /// Where it begins; `nil` for as it was, or at the start.
     package var from: Beginning?
 
+    package init(role: MemberRole, life: Duration? = nil, from: Beginning? = nil) {
+        self.role = role
+        self.life = life
+        self.from = from
+    }
+
     var isFromNow: Bool { from == .now }
 
     func expiry(from now: Timestamp) -> Timestamp? { life.map { now.adding($0) } }
