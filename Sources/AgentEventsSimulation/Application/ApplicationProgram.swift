@@ -37,6 +37,8 @@ final class ApplicationProgram: Sendable {
         var feedCount = 0
         /// The readers whose history is void: they consume from the start.
         var beginsAtStart: Set<Int> = []
+        /// What readers have acknowledged last, and the number of losses by then.
+        var acknowledged: [Int: (cursor: Cursor, lossCount: Int)] = [:]
     }
 
     private let number: Int
@@ -110,8 +112,25 @@ final class ApplicationProgram: Sendable {
     var missing: InvariantViolation? {
         let (readers, producer) = state.withLock { ($0.readers, $0.producer) }
         if producer?.isIdle == false { return InvariantViolation(.requestsAnswered, "an emission has no answer") }
-        if let missing = list?.missing { return missing }
+        if let missing = list?.missing ?? missingAcknowledgement { return missing }
         return readers.lazy.compactMap { $0.missing(self.world.witness.thread($0.thread)) }.first
+    }
+
+    /// What was acknowledged is stored in the end, however little comes after it.
+    private var missingAcknowledgement: InvariantViolation? {
+        let lossCount = world.witness.lossCount
+        let acknowledged = state.withLock { $0.acknowledged }
+        for (index, last) in acknowledged.sorted(by: { $0.key < $1.key }) where last.lossCount == lossCount {
+            let reader = plan.readers[index]
+            guard let consumer = reader.consumer, !world.witness.thread(reader.thread).lost.contains(last.cursor) else {
+                continue
+            }
+            let thread = threadID(reader.thread)
+            let stored = world.witness.stored(ConsumerKey(thread: thread, user: user, consumer: consumer).name, thread)
+            guard stored.map({ last.cursor.isNewer(than: $0) }) ?? true else { continue }
+            return InvariantViolation(.liveness, "\(last.cursor) of \(thread) is acknowledged, and never stored")
+        }
+        return nil
     }
 
     // MARK: The program
@@ -174,6 +193,7 @@ final class ApplicationProgram: Sendable {
 
     private func begin(_ index: Int) -> StartPosition? {
         state.withLock { state in
+            state.acknowledged[index] = nil
             let log = world.witness.thread(state.readers[index].thread)
             return state.readers[index].begin(log, isForgetful: state.forgetful.remove(index) != nil)
         }
@@ -222,7 +242,11 @@ final class ApplicationProgram: Sendable {
         } catch {
             fail(.sentIsNotAcknowledged, "\(error)")
         }
-        state.withLock { $0.readers[index].didAcknowledge() }
+        let lossCount = world.witness.lossCount
+        state.withLock { state in
+            state.readers[index].didAcknowledge()
+            state.acknowledged[index] = (last, lossCount)
+        }
     }
 
     /// The client follows and acknowledges by itself.

@@ -33,10 +33,11 @@ final class ContestedThreads: Sendable {
     private let state = Mutex(State())
     private let users: [UserID] = ["u_0", "u_1"]
 
-    /// The next one, in one of the latest threads.
+    /// The next one, in one of the latest threads. Some fail, and leave nothing but that the thread was looked at for a user.
     func begin(_ random: inout SimulationRandom) -> Attempt {
         let user = users[random.below(users.count)]
         let isNext = random.once(in: 4)
+        let isRefused = random.once(in: 3)
         return state.withLock { state in
             if isNext { state.number += 1 }
             state.attemptCount += 1
@@ -44,7 +45,9 @@ final class ContestedThreads: Sendable {
             let value = "attempt \(state.attemptCount)"
             return Attempt(
                 owner: ThreadOwner(thread: thread, user: user),
-                draft: EventDraft(.custom(CustomEvent(name: "contested", value: .string(value)))), value: value,
+                draft: isRefused
+                    ? EventDraft(runID: "r_none", .agentProgress(AgentProgress()))
+                    : EventDraft(.custom(CustomEvent(name: "contested", value: .string(value)))), value: value,
                 known: state.threads[thread]?.user)
         }
     }

@@ -12,6 +12,7 @@ final class LogWitness: Sendable {
         var counts = OccurrenceCounts()
         /// What clients handled last, by consumer and thread: nothing beyond that is stored as acknowledged.
         var acknowledged: [String: Cursor] = [:]
+        var stored: [String: Cursor] = [:]
         /// The runs of agents in processes that are alive.
         var hosted: [RunID: Int] = [:]
         /// The subscriptions that were told that they have caught up.
@@ -147,9 +148,25 @@ final class LogWitness: Sendable {
                     )
                     continue
                 }
+                state.stored[key] = cursor
             }
         }
     }
+
+    /// The cursor of a consumer that was stored last.
+    func stored(_ consumer: String, _ thread: ThreadID) -> Cursor? {
+        state.withLock { $0.stored["\(consumer) \(thread)"] }
+    }
+
+    /// The number of things after which what was on its way may be gone.
+    var lossCount: Int {
+        let counts = self.counts
+        return Self.losses.reduce(0) { $0 + counts[$1] }
+    }
+
+    private static let losses: [Occurrence] = [
+        .connectionLost, .killed, .powerLost, .logFailed, .cut, .halfOpened, .crashed, .restarted, .expired, .drained,
+    ]
 
     // MARK: Subscriptions
 
