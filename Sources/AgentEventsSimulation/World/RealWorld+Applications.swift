@@ -28,7 +28,8 @@ extension RealWorld {
             plan.commander = Commander(name: "a\(number)_", witness: witness, sendsMessages: !retains)
             plan.commandedThreads = own
         }
-        if random.once(in: 2) { plan.listLimit = 1 + random.below(3) }
+        // A log that several processes write keeps no list.
+        if neighbour == nil, random.once(in: 2) { plan.listLimit = 1 + random.below(3) }
         if random.once(in: 2) { plan.tokenLife = Int64(31_000 + random.below(60_000)) }
         return Application(
             number: number, user: UserID(text: IdentifierText(unchecked: "u_\(user)")), plan: plan,
@@ -107,7 +108,8 @@ extension RealWorld {
             application.connect(choice, nil)
             return true
         }
-        application.connect(choice) { process.connect(as: application.principal(at: time.wallClock.now())) }
+        let now = time.wallClock.now()
+        application.connect(choice) { process.connect(as: application.principal(at: now)) }
         return true
     }
 
