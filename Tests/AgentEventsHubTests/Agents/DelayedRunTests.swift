@@ -22,7 +22,10 @@ import Testing
             dispatcher.perform { $0.enqueue(ended) }
             // The next request that is delayed has the thread looked at.
             try await stage.send("two", notBefore: later)
-            while dispatcher.queue.withLock({ $0.isQueued(ended.place) }) { await Task.yield() }
+            while dispatcher.queue.withLock({ $0.isQueued(ended.place) }) {
+                try Task.checkCancellation()
+                await Task.yield()
+            }
             #expect(dispatcher.queuedCount == 2 && dispatcher.slotCount == 0)
         }
     }

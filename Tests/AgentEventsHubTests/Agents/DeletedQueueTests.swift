@@ -33,7 +33,10 @@ import Testing
             let dispatcher = stage.hub.dispatcher
             dispatcher.perform { $0.enqueue(entry()) }
             // It is gone, or would be tried again at that time.
-            while dispatcher.queuedCount > 0, dispatcher.queue.withLock({ $0.nextTime }) == nil { await Task.yield() }
+            while dispatcher.queuedCount > 0, dispatcher.queue.withLock({ $0.nextTime }) == nil {
+                try Task.checkCancellation()
+                await Task.yield()
+            }
             #expect(dispatcher.queuedCount == 0)
             #expect(dispatcher.queue.withLock { $0.nextTime } == nil)
         }
@@ -48,7 +51,10 @@ import Testing
             dispatcher.didAdvance([
                 AdvancedThread(thread: "t_1", user: "u_1", head: EventID(generation: 1, sequence: 9))
             ])
-            while dispatcher.queuedCount > 0 { await Task.yield() }
+            while dispatcher.queuedCount > 0 {
+                try Task.checkCancellation()
+                await Task.yield()
+            }
             #expect(dispatcher.queue.withLock { $0.nextTime } == nil)
         }
     }
@@ -82,7 +88,10 @@ import Testing
     @Test func staysWhenItsThreadStays() async throws {
         try await withDeletionThatFails { stage, _ in
             let dispatcher = stage.hub.dispatcher
-            while dispatcher.queuedCount > 0, dispatcher.queue.withLock({ $0.nextTime }) == nil { await Task.yield() }
+            while dispatcher.queuedCount > 0, dispatcher.queue.withLock({ $0.nextTime }) == nil {
+                try Task.checkCancellation()
+                await Task.yield()
+            }
             try #require(dispatcher.queuedCount == 1)
         } _: { stage, queued in
             try await clock.waitForSleep(of: .seconds(1))
@@ -95,7 +104,10 @@ import Testing
         try await withDeletionThatFails { stage, queued in
             let dispatcher = stage.hub.dispatcher
             let place = RunQueueStateMachine.Place(thread: "t_1", run: queued)
-            while dispatcher.queuedCount > 0, dispatcher.queue.withLock({ $0.nextTime }) == nil { await Task.yield() }
+            while dispatcher.queuedCount > 0, dispatcher.queue.withLock({ $0.nextTime }) == nil {
+                try Task.checkCancellation()
+                await Task.yield()
+            }
             // As when another process has queued it.
             dispatcher.perform { $0.left(place) }
             try #require(dispatcher.queuedCount == 0)
@@ -120,7 +132,7 @@ private final class FailingDeletionLog: DeletingEventLog, ForwardingLog, StateSt
     func holdNextQuestion() { question.withLock { $0 = .awaited } }
 
     func waitUntilHeld() async {
-        while question.withLock({ $0 == .awaited }) { await Task.yield() }
+        while question.withLock({ $0 == .awaited }), !Task.isCancelled { await Task.yield() }
     }
 
     func failHeldQuestion() { question.withLock { $0 = .failed } }

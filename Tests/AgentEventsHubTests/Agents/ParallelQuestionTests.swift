@@ -44,7 +44,10 @@ import Testing
             await notes.wait(for: "busy")
             try await process.answer("q_1", true)
             let context = try await process.context()
-            while await context.tasksWaitingForSlot == 0 { await Task.yield() }
+            while await context.tasksWaitingForSlot == 0 {
+                try Task.checkCancellation()
+                await Task.yield()
+            }
             // Until the other one has ended: then no event of this thread comes with the slot.
             end.signal()
             await notes.wait(for: "q_1")

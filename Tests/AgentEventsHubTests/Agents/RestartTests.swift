@@ -53,7 +53,10 @@ import Testing
         let before = try await logged()
         for _ in 1...2 {
             try await RestartStage.process(kept, clock, [asking()]) { process in
-                while process.hub.dispatcher.parkedCount != 1 { await Task.yield() }
+                while process.hub.dispatcher.parkedCount != 1 {
+                    try Task.checkCancellation()
+                    await Task.yield()
+                }
                 let context = try await process.context()
                 #expect(await context.restingRuns.count == 1)
                 #expect(process.hub.dispatcher.slotCount == 0)
@@ -240,7 +243,10 @@ import Testing
         for attempt in 1...attempts {
             try await RestartStage.process(kept, clock, [agent]) { process in
                 if attempt == 1 { try await process.stage.send("it") }
-                while notes.all.count < attempt { await Task.yield() }
+                while notes.all.count < attempt {
+                    try Task.checkCancellation()
+                    await Task.yield()
+                }
                 try await process.context().flush()
             }
             clock.advance(by: .seconds(11))
@@ -248,7 +254,10 @@ import Testing
         try await RestartStage.process(kept, clock, [agent]) { process in
             try await process.stage.send("after")
             // With one attempt too many, that is what comes.
-            while notes.all.count == attempts { await Task.yield() }
+            while notes.all.count == attempts {
+                try Task.checkCancellation()
+                await Task.yield()
+            }
         }
         #expect(notes.all == Array(repeating: "began it", count: attempts) + ["began after"])
         let failures = try await logged().compactMap { event -> RunFailure? in
@@ -306,7 +315,10 @@ import Testing
             try await process.stage.send("work", agent: "other", to: "t_2")
             await notes.wait(for: "works")
             try await process.answer(asked[0], true)
-            while process.hub.dispatcher.parkedCount > 0 { await Task.yield() }
+            while process.hub.dispatcher.parkedCount > 0 {
+                try Task.checkCancellation()
+                await Task.yield()
+            }
             try await process.stop(clock) { try await process.answer(asked[1], true) }
         }
         #expect(try await types().suffix(3) == [.approvalResolved, .approvalResolved, .agentPaused])
@@ -585,7 +597,10 @@ import Testing
             await notes.wait(for: "works")
             try await process.answer("a_1", true)
             let context = try await process.context()
-            while await context.tasksWaitingForSlot == 0 { await Task.yield() }
+            while await context.tasksWaitingForSlot == 0 {
+                try Task.checkCancellation()
+                await Task.yield()
+            }
             // The time of the one that has the slot is over.
             clock.advance(by: .seconds(400))
             let events = try await process.stage.waitForEnd(of: asks.run)

@@ -66,7 +66,10 @@ import Testing
             #expect(process.hub.dispatcher.runningCount == 2 && process.hub.dispatcher.slotCount == 1)
             try await process.answer("q_1", true)
             let context = try await process.context()
-            while await context.tasksWaitingForSlot == 0 { await Task.yield() }
+            while await context.tasksWaitingForSlot == 0 {
+                try Task.checkCancellation()
+                await Task.yield()
+            }
             #expect(notes.all == ["asked", "works"])
             _ = try await process.hub.runtime.context(user: "u_1", thread: "t_2").command(
                 RunCommand(.stop, run: other.run, by: "u_1"))
@@ -120,7 +123,10 @@ import Testing
         try await RestartStage.process(kept, clock, [agent], configure: { $0.runDeadline = .seconds(300) }) { process in
             await notes.wait(for: "asked")
             let context = try await process.context()
-            while await context.restingRuns.isEmpty { await Task.yield() }
+            while await context.restingRuns.isEmpty {
+                try Task.checkCancellation()
+                await Task.yield()
+            }
             clock.advance(by: .seconds(3600))
             try await process.answer("q_1", true)
             let events = try await process.stage.events { $0.type?.endsRun == true }
