@@ -47,16 +47,27 @@ import Testing
             ], restart: .resume)
     }
 
+    /// One process, until it is killed.
+    private struct Life: Sendable {
+        let agent: ModelAgent
+        let work: @Sendable (AgentProcess) async throws -> Void
+
+        init(_ agent: ModelAgent, _ work: @escaping @Sendable (AgentProcess) async throws -> Void) {
+            self.agent = agent
+            self.work = work
+        }
+    }
+
     /// Lets one process after the other work over a log on disk, and kills each.
     private func processes(
-        _ processes: [(agent: ModelAgent, work: @Sendable (AgentProcess) async throws -> Void)]
+        _ processes: [Life]
     ) async throws -> [AgentEvent] {
         let path = FileManager.default.temporaryDirectory.appending(path: "models-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: path) }
-        for (agent, work) in processes {
+        for life in processes {
             let log = FileEventLog(path: path + "/log")
-            try await AgentProcess.with(log, clock, [agent], work)
+            try await AgentProcess.with(log, clock, [life.agent], life.work)
             try await log.close()
             // Attempts begin at least ten seconds apart.
             clock.advance(by: .seconds(11))
@@ -74,14 +85,14 @@ import Testing
     @Test func anApprovalIsAnsweredInTheNextProcess() async throws {
         let world = World()
         let events = try await processes([
-            (
+            Life(
                 Self.agent(world),
                 { process in
                     try await process.send("Deploy the newest")
                     try await process.wait(for: .approvalRequested)
                 }
             ),
-            (
+            Life(
                 Self.agent(world),
                 { process in
                     try await process.answer(try await process.wait(for: .approvalRequested), true)
@@ -101,7 +112,7 @@ import Testing
     @Test func aRepeatableToolRunsAgain() async throws {
         let world = World()
         _ = try await processes([
-            (
+            Life(
                 Self.agent(world, holdsSearch: true),
                 { process in
                     try await process.send("Deploy the newest")
@@ -109,7 +120,7 @@ import Testing
                     while world.searched.count == 0 { await Task.yield() }
                 }
             ),
-            (
+            Life(
                 Self.agent(world),
                 { process in
                     try await process.answer(try await process.wait(for: .approvalRequested), true)
@@ -126,7 +137,7 @@ import Testing
     @Test func anotherToolDoesNot() async throws {
         let world = World()
         let events = try await processes([
-            (
+            Life(
                 Self.agent(world, holdsDeploy: true),
                 { process in
                     try await process.send("Deploy the newest")
@@ -134,7 +145,7 @@ import Testing
                     while world.deployed.count == 0 { await Task.yield() }
                 }
             ),
-            (Self.agent(world), { process in try await process.wait(for: .agentCompleted) }),
+            Life(Self.agent(world), { process in try await process.wait(for: .agentCompleted) }),
         ])
         #expect(world.deployed.count == 1)
         #expect(world.requests.all.last == Self.asked + ["a:I deploy it. deploy!tool.lost"])
@@ -155,14 +166,14 @@ import Testing
             try await part(.text("I think so."))
         }
         let events = try await processes([
-            (
+            Life(
                 ModelAgent("ops", model: hanging, restart: .resume),
                 { process in
                     try await process.send("Well?")
                     try await process.wait(for: .messageDelta)
                 }
             ),
-            (
+            Life(
                 ModelAgent("ops", model: healthy, restart: .resume),
                 { process in try await process.wait(for: .agentCompleted) }
             ),
@@ -190,14 +201,14 @@ import Testing
                 ], limits: AgentLimits(steps: 5), restart: .resume)
         }
         let events = try await processes([
-            (
+            Life(
                 agent(holds: true),
                 { process in
                     try await process.send("one")
                     while world.searched.count < 3 { await Task.yield() }
                 }
             ),
-            (agent(holds: false), { process in try await process.wait(for: .agentFailed) }),
+            Life(agent(holds: false), { process in try await process.wait(for: .agentFailed) }),
         ])
         #expect(events.map(Logged.word).last == "failed run.step_limit")
         #expect(events.count { $0.type == .toolExecuting } == 5)

@@ -42,7 +42,7 @@ struct ModelStage {
     }
 
     func command(_ action: RunCommand.Action) async throws {
-        try await context.command(RunCommand(action, by: "u_1"))
+        _ = try await context.command(RunCommand(action, by: "u_1"))
     }
 
     func answer(_ approval: ApprovalID, _ isApproved: Bool) async throws {

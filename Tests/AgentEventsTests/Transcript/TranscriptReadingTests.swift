@@ -30,8 +30,8 @@ import Testing
                 #expect(try await Self.words(run) == ["u:one"])
                 try await run.say("I look")
                 try await run.tool("search", id: "c_1", arguments: ["q": 1]) { _ in
-                    #expect(
-                        try await Self.words(run) == ["u:one", "a:I look c_1!tool.open"])
+                    let words = try await Self.words(run)
+                    #expect(words == ["u:one", "a:I look c_1!tool.open"])
                     return 7
                 }
                 try await run.say("So")
