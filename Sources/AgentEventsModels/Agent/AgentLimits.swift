@@ -4,11 +4,11 @@ public import AgentEvents
 public struct AgentLimits: Hashable, Sendable {
     /// The most answers of the model; at least 1. Beyond: `run.step_limit`. Default: 20.
     public var steps: Int
-    /// The longest time in which the run works; times in which it is paused, or waits for a person, do not count. Beyond: `run.deadline`.
-    /// `nil` for `RuntimeConfiguration.runDeadline`.
+    /// The longest time in which the run works; times in which it is paused, or waits for a person, do not count. Beyond:
+    /// `run.deadline`. `nil` for `RuntimeConfiguration.runDeadline`.
     public var deadline: Duration?
-    /// The most tokens of the run, read and written, as they are reported. It is looked at before each answer, so the last one may go
-    /// beyond it: then the next one is `run.budget_exceeded`. `nil` for no limit.
+    /// The most tokens of the run, read and written, as they are reported. It is looked at before each answer, so the last one
+    /// may go beyond it: then the next one is `run.budget_exceeded`. `nil` for no limit.
     public var tokens: Int64?
     /// The most tokens of one answer; `nil` for the model's own limit.
     public var outputTokens: Int?

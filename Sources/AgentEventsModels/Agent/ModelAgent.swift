@@ -1,8 +1,8 @@
 public import AgentEvents
 public import AgentEventsHub
 
-/// An agent around a language model: it is told of the conversation, its answer is said as it comes, its calls of tools are carried out,
-/// and it is asked again, until it calls no more.
+/// An agent around a language model: it is told of the conversation, its answer is said as it comes, its calls of tools are
+/// carried out, and it is asked again, until it calls no more.
 ///
 /// ```swift
 /// let ops = ModelAgent(
@@ -10,9 +10,9 @@ public import AgentEventsHub
 ///     limits: AgentLimits(steps: 20, deadline: .seconds(300), tokens: 200_000), whenBusy: .steer, restart: .resume)
 /// ```
 ///
-/// All that it does goes through its run: it can be paused in the middle of a word, stopped, and asked for approvals that take days. What
-/// the model is told is made of the log (``Transcript``), so with ``RestartMode/resume`` another process continues a run where it was.
-/// Messages that users write meanwhile are taken between two answers, under the policy `steer`.
+/// All that it does goes through its run: it can be paused in the middle of a word, stopped, and asked for approvals that take
+/// days. What the model is told is made of the log (``Transcript``), so with ``RestartMode/resume`` another process continues a
+/// run where it was. Messages that users write meanwhile are taken between two answers, under the policy `steer`.
 ///
 /// One that asks models in another way does the same steps by itself: `AgentRun.transcript()`, `AgentRun.turn(of:on:)` and
 /// `AgentRun.execute(_:with:)`.
@@ -65,8 +65,8 @@ public struct ModelAgent: ConcurrentAgent, ResumableAgent {
         return nil
     }
 
-    /// Ends the calls that are open, and continues from what the log has. A child run that was lost with the call that had started it is
-    /// ended, since nobody here knows what it was about; a question that stood in such a call is taken back.
+    /// Ends the calls that are open, and continues from what the log has. A child run that was lost with the call that had
+    /// started it is ended, since nobody here knows what it was about; a question that stood in such a call is taken back.
     public func resume(_ resumed: ResumedRun) async throws -> JSONValue? {
         let run = resumed.run
         try await run.working(within: limits.deadline) {
@@ -140,8 +140,8 @@ extension Transcript {
         items.count { if case .assistant(let turn) = $0 { turn.run == run } else { false } }
     }
 
-    /// The transcript with what the run was asked, where no message in the log says it: of a run that was started with an input, or by
-    /// another one.
+    /// The transcript with what the run was asked, where no message in the log says it: of a run that was started with an
+    /// input, or by another one.
     fileprivate func asking(_ prompt: UserPrompt, in run: RunID) -> Transcript {
         let isThere = items.contains { item in
             if case .user(let message) = item { message.id == prompt.messageID } else { false }

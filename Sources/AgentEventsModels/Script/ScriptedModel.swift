@@ -1,7 +1,7 @@
 public import AgentEvents
 
-/// A model that answers what it is told to: for tests, for demonstrations, and for agents whose steps are known before. It needs no
-/// network, and answers the same every time.
+/// A model that answers what it is told to: for tests, for demonstrations, and for agents whose steps are known before. It
+/// needs no network, and answers the same every time.
 ///
 /// ```swift
 /// let model = ScriptedModel([
@@ -10,22 +10,23 @@ public import AgentEvents
 /// ])
 /// ```
 ///
-/// It has no memory: which reply it gives follows from the conversation that it is told of, so it continues where it was in another
-/// process, too.
+/// It has no memory: which reply it gives follows from the conversation that it is told of, so it continues where it was in
+/// another process, too.
 public struct ScriptedModel: LanguageModel {
     public let name: String
     private let wordsPerSecond: Double?
     private let clock: any Clock<Duration>
     private let answer: @Sendable (ModelRequest) async throws -> [ModelPart]
 
-    /// A model with one reply for each turn after a message of a user: the first one when nobody has answered the newest message yet, the
-    /// second one when there is one turn since. Each message begins with the first reply again; after the last one it says nothing.
+    /// A model with one reply for each turn after a message of a user: the first one when nobody has answered the newest
+    /// message yet, the second one when there is one turn since. Each message begins with the first reply again; after the last
+    /// one it says nothing.
     ///
     /// - Parameters:
     ///   - replies: the replies, in their order.
     ///   - name: the name of the model.
-    ///   - wordsPerSecond: says its texts a word at a time, this many in a second, as models do; 0 for as fast as they are taken. `nil` for
-    ///     each text at once.
+    ///   - wordsPerSecond: says its texts a word at a time, this many in a second, as models do; 0 for as fast as they are
+    ///     taken. `nil` for each text at once.
     ///   - clock: the words are timed on it.
     public init(
         _ replies: [[ModelPart]],

@@ -3,15 +3,15 @@ public import AgentEvents
 extension AgentRun {
     /// Carries out the calls of a model's answer, all at once, and returns when each has its result in the log.
     ///
-    /// All calls are opened, with their questions, before the first of them begins, so they stand together in the transcript. A call that
-    /// fails, is denied or takes too long, one of a tool that there is not, and one with arguments that do not fit or are not JSON has a
-    /// result that says so: it is for the model, and no error here.
+    /// All calls are opened, with their questions, before the first of them begins, so they stand together in the transcript. A
+    /// call that fails, is denied or takes too long, one of a tool that there is not, and one with arguments that do not fit or
+    /// are not JSON has a result that says so: it is for the model, and no error here.
     ///
     /// - Parameters:
     ///   - calls: the calls, as ``turn(of:on:instructions:tools:maximumOutputTokens:retries:)`` gives them.
     ///   - tools: the tools that there are.
-    /// - Throws: `CancellationError` when the task is cancelled, such as when the run was stopped; ``AgentEventsError`` when the run has
-    ///   ended, or the log fails.
+    /// - Throws: `CancellationError` when the task is cancelled, such as when the run was stopped; ``AgentEventsError`` when
+    ///   the run has ended, or the log fails.
     public func execute(_ calls: [ModelCall], with tools: [Tool]) async throws {
         var prepared: [PreparedCall] = []
         for call in calls { prepared.append(try await PreparedCall(call, in: self, tools)) }

@@ -15,8 +15,8 @@ public import AgentEvents
 public struct Tool: Sendable {
     /// What a model is told of it.
     public let description: ToolDescription
-    /// Whether the body may run again for the same call when its process was lost: the tool only reads, or takes the call's id as an
-    /// idempotency key.
+    /// Whether the body may run again for the same call when its process was lost: the tool only reads, or takes the call's id
+    /// as an idempotency key.
     public let isRepeatable: Bool
 
     /// The name.
@@ -32,15 +32,15 @@ public struct Tool: Sendable {
     /// - Parameters:
     ///   - name: the name; providers take letters, digits, `_` and `-`, up to 64.
     ///   - text: what it does and when to use it, for the model.
-    ///   - parameters: the JSON Schema of the arguments, an object. `nil` to make it of the type: its members with their types, also
-    ///     objects, arrays and dictionaries in them; enumerations of texts with `CaseIterable` are choices, and what is optional is not
-    ///     required. For a type of which none can be made it has to be given, else this traps.
+    ///   - parameters: the JSON Schema of the arguments, an object. `nil` to make it of the type: its members with their types,
+    ///     also objects, arrays and dictionaries in them; enumerations of texts with `CaseIterable` are choices, and what is
+    ///     optional is not required. For a type of which none can be made it has to be given, else this traps.
     ///   - repeatable: see ``isRepeatable``.
     ///   - approval: the question that a person answers before the body runs.
     ///   - timeout: the longest time that the body may take; the approval does not count. `nil` for
     ///     `RuntimeConfiguration.toolTimeout`.
-    ///   - body: the work. Several calls run at once, each in a task that is cancelled when the run ends. What it returns is the call's
-    ///     result when it is `Encodable`; anything else, and nothing, is not logged.
+    ///   - body: the work. Several calls run at once, each in a task that is cancelled when the run ends. What it returns is
+    ///     the call's result when it is `Encodable`; anything else, and nothing, is not logged.
     public init<Arguments: Decodable & Sendable, Result: Sendable>(
         _ name: ToolName,
         _ text: String,

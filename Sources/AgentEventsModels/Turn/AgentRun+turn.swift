@@ -7,9 +7,9 @@ extension AgentRun {
     /// let turn = try await run.turn(of: model, on: run.transcript(), tools: tools)
     /// ```
     ///
-    /// What is said is one message. The model is read no faster than the log takes its words, and not while the run is paused. The tokens
-    /// are reported with the end of the answer, and of each one that broke off (estimated then, four bytes each); a run that is stopped
-    /// meanwhile ends with what was seen up to then.
+    /// What is said is one message. The model is read no faster than the log takes its words, and not while the run is paused.
+    /// The tokens are reported with the end of the answer, and of each one that broke off (estimated then, four bytes each); a
+    /// run that is stopped meanwhile ends with what was seen up to then.
     ///
     /// - Parameters:
     ///   - transcript: the conversation so far.

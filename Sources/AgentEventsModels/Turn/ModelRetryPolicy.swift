@@ -1,8 +1,8 @@
 /// The further tries of a model's answer that did not come, or broke off.
 ///
-/// Tried again is what is worth it (``ModelError/isRetryable``, and that of other coded errors): a connection that breaks, a provider that
-/// is overloaded. An answer of which nothing was said yet is asked for again without a trace; one that has begun is marked as
-/// interrupted first. A call of an answer that broke off was not carried out.
+/// Tried again is what is worth it (``ModelError/isRetryable``, and that of other coded errors): a connection that breaks, a
+/// provider that is overloaded. An answer of which nothing was said yet is asked for again without a trace; one that has begun
+/// is marked as interrupted first. A call of an answer that broke off was not carried out.
 public struct ModelRetryPolicy: Hashable, Sendable {
     /// The most tries, the first one included; at least 1. Default: 4.
     public var tries = 4
@@ -15,8 +15,8 @@ public struct ModelRetryPolicy: Hashable, Sendable {
 
     public init() {}
 
-    /// The wait before the next try: a random part of the longest wait, so that many that fail together do not come back together. A
-    /// provider's own wish is kept, and a random part is added to it.
+    /// The wait before the next try: a random part of the longest wait, so that many that fail together do not come back
+    /// together. A provider's own wish is kept, and a random part is added to it.
     ///
     /// - Parameters:
     ///   - failures: the number of tries that have failed.

@@ -1,7 +1,7 @@
 import AgentEvents
 
-/// The number of tokens of what is sent to a model or comes from it, where its provider did not tell: about four bytes each, a part of
-/// one counts as one. For English that is close; other languages have more tokens than that.
+/// The number of tokens of what is sent to a model or comes from it, where its provider did not tell: about four bytes each, a
+/// part of one counts as one. For English that is close; other languages have more tokens than that.
 enum TokenEstimate {
     static func count(ofBytes bytes: Int) -> Int64 { (Int64(bytes) + 3) / 4 }
 

@@ -41,8 +41,8 @@ struct MessagePageRoute: Sendable {
     }
 }
 
-/// Reads the complete messages of a thread backwards, from a place on: each is one event. However long the thread is, a request looks
-/// at a bounded part of it; a page may have fewer messages than it has room for, also none, and more may come before it.
+/// Reads the complete messages of a thread backwards, from a place on: each is one event. However long the thread is, a request
+/// looks at a bounded part of it; a page may have fewer messages than it has room for, also none, and more may come before it.
 private struct MessagePageReader: Sendable {
     /// The events that are looked at together, and in all.
     private static let windowCount: UInt64 = 1000
