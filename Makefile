@@ -18,7 +18,7 @@ with_checked := env -u SWIFT_DETERMINISTIC_HASHING BUILT="$(CURDIR)/$(checked)/d
 swift_files := Sources Tests Package.swift
 documented := AgentEvents AgentEventsFiles AgentEventsFileLog AgentEventsProtocol AgentEventsHub AgentEventsServer \
     AgentEventsTokens AgentEventsClient AgentEventsInProcess AgentEventsPrometheus \
-    AgentEventsTracing AgentEventsInterop AgentEventsTesting
+    AgentEventsTracing AgentEventsInterop AgentEventsModels AgentEventsTesting
 third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_run tail_client fault_proxy \
     every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories \
     webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts operating \

@@ -11,6 +11,7 @@ let tls: TargetDependencyCondition? = .when(traits: ["TLS"])
 let tokens: TargetDependencyCondition? = .when(traits: ["Tokens"])
 let tracing: TargetDependencyCondition? = .when(traits: ["Tracing"])
 let interop: TargetDependencyCondition? = .when(traits: ["Interop"])
+let models: TargetDependencyCondition? = .when(traits: ["Models"])
 let commandLine: TargetDependencyCondition? = .when(traits: ["CommandLine"])
 
 let settings: [SwiftSetting] = [
@@ -39,6 +40,7 @@ let package = Package(
         .library(name: "AgentEventsPrometheus", targets: ["AgentEventsPrometheus"]),
         .library(name: "AgentEventsTracing", targets: ["AgentEventsTracing"]),
         .library(name: "AgentEventsInterop", targets: ["AgentEventsInterop"]),
+        .library(name: "AgentEventsModels", targets: ["AgentEventsModels"]),
         .executable(name: "agent-events", targets: ["agent-events"]),
         .executable(name: "example-hummingbird", targets: ["example-hummingbird"]),
         .executable(name: "example-nio", targets: ["example-nio"]),
@@ -57,12 +59,18 @@ let package = Package(
             name: "Interop", description: "The protocols of other clients: Socket.IO, AG-UI and the AI SDK.",
             enabledTraits: ["Server"]),
         .trait(
+            name: "Models", description: "Agents around a language model, and a client of its providers.",
+            enabledTraits: ["Server"]),
+        .trait(
             name: "CommandLine",
             description: "The agent-events program.",
-            enabledTraits: ["SQLite", "Server", "Client", "TLS", "Tokens", "Prometheus", "Tracing", "Interop"]
+            enabledTraits: [
+                "SQLite", "Server", "Client", "TLS", "Tokens", "Prometheus", "Tracing", "Interop", "Models",
+            ]
         ),
         .default(enabledTraits: [
-            "SQLite", "Server", "Client", "TLS", "Tokens", "Prometheus", "Tracing", "Interop", "CommandLine",
+            "SQLite", "Server", "Client", "TLS", "Tokens", "Prometheus", "Tracing", "Interop", "Models",
+            "CommandLine",
         ]),
     ],
     dependencies: [
@@ -214,6 +222,17 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // Agents around a language model.
+        .target(
+            name: "AgentEventsModels",
+            dependencies: [
+                "AgentEvents", "AgentEventsHub",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: models),
+                .product(name: "NIOCore", package: "swift-nio", condition: models),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: models),
+            ],
+            swiftSettings: settings
+        ),
         // The client over a hub in the same process.
         .target(
             name: "AgentEventsInProcess",
@@ -262,7 +281,7 @@ let package = Package(
                 "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsHub",
                 "AgentEventsProtocol",
                 "AgentEventsServer", "AgentEventsClient", "AgentEventsTokens", "AgentEventsPrometheus",
-                "AgentEventsTracing", "AgentEventsInterop",
+                "AgentEventsTracing", "AgentEventsInterop", "AgentEventsModels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
@@ -341,6 +360,18 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: interop),
                 .product(name: "NIOPosix", package: "swift-nio", condition: interop),
                 .product(name: "NIOWebSocket", package: "swift-nio", condition: interop),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "AgentEventsModelsTests",
+            dependencies: [
+                "AgentEvents", "AgentEventsHub", "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsInProcess",
+                "AgentEventsModels", "AgentEventsProtocol", "AgentEventsTesting", "AgentEventsTestSupport",
+                .product(name: "Logging", package: "swift-log", condition: models),
+                .product(name: "NIOCore", package: "swift-nio", condition: models),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: models),
+                .product(name: "NIOPosix", package: "swift-nio", condition: models),
             ],
             swiftSettings: settings
         ),

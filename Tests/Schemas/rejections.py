@@ -180,6 +180,9 @@ SPOILT = [
         ("sinks/0/set_aside", -1), ("sinks/0/error", "x")]),
     ("http.schema.json#/$defs/events", "http/events.json", "", [
         ("next", ABSENT), ("head", ABSENT), ("events/1/seq", ABSENT), ("events", None), ("total", 2)]),
+    ("http.schema.json#/$defs/messages", "http/messages.json", "", [
+        ("messages/0/cursor", ABSENT), ("messages/0/complete", False), ("messages/0/run_id", "r_1"), ("messages/1/interrupted", False),
+        ("messages/1/agent", ABSENT), ("previous", ABSENT), ("previous", "start"), ("next", None)]),
     ("http.schema.json#/$defs/threads", "http/threads.json", "", [
         ("threads", ABSENT), ("next", ABSENT), ("next", ""), ("threads/0/status", "busy"), ("threads/0/head", "now"),
         ("threads/0/runs", -1), ("threads/0/last_outcome", "ended"), ("threads/0/thread_id", ".."), ("threads/0/title", ""),

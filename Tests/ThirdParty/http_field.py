@@ -540,7 +540,7 @@ PATHS = {
     "/v1/threads/t_field/subscribers": "GET, HEAD, OPTIONS",
     "/v1/threads/t_field/refusals": "GET, HEAD, OPTIONS",
     "/v1/threads/t_field/frames": "GET, HEAD, OPTIONS",
-    "/v1/threads/t_field/messages": "POST, OPTIONS",
+    "/v1/threads/t_field/messages": "GET, POST, HEAD, OPTIONS",
     "/v1/stream": "GET, HEAD, OPTIONS",
 }
 

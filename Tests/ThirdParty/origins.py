@@ -37,6 +37,7 @@ REQUESTS = [
     ("GET", "/v1/threads/t_45/events?after=start", STREAM, None, 200),
     ("GET", "/v1/threads/t_45/events", {**STREAM, "Last-Event-ID": "1-1"}, None, 200),
     ("GET", "/v1/threads/t_45/state", {}, None, 200),
+    ("GET", "/v1/threads/t_45/messages", {}, None, 200),
     ("GET", "/v1/threads/t_45/subscribers", {}, None, 200),
     ("GET", "/v1/threads/t_45/refusals", {}, None, 200),
     ("GET", "/v1/threads/t_45/frames?protocol=ag-ui-1.0", {}, None, 200),

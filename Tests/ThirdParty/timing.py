@@ -35,7 +35,7 @@ QUANTILE = 5.1
 REQUESTS_PER_GUEST = 150
 THREADS = 64
 LARGEST_DIFFERENCE = 0.05
-ROUTES = ["/events", "/state", "/subscribers", "/refusals", "/frames?protocol=ai-sdk"]
+ROUTES = ["/events", "/state", "/messages", "/subscribers", "/refusals", "/frames?protocol=ai-sdk"]
 
 
 class Guest:

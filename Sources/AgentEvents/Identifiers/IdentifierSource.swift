@@ -56,8 +56,8 @@ public struct IdentifierSource: Sendable {
     package func text(prefix: String) -> IdentifierText { make(prefix) }
 
     package func runID() -> RunID { RunID(text: make("r")) }
-    func callID() -> CallID { CallID(text: make("c")) }
+    package func callID() -> CallID { CallID(text: make("c")) }
     func approvalID() -> ApprovalID { ApprovalID(text: make("a")) }
     package func messageID() -> MessageID { MessageID(text: make("m")) }
-    func thoughtID() -> ThoughtID { ThoughtID(text: make("th")) }
+    package func thoughtID() -> ThoughtID { ThoughtID(text: make("th")) }
 }

@@ -205,9 +205,16 @@ extension ExecutionContext {
         return work
     }
 
+    /// The time in which an open run has worked.
+    func workedTime(of run: RunID, at time: Timestamp) -> Duration {
+        guard let start = path.machine.startTime(of: run) else { return .zero }
+        let worked = time.milliseconds(since: start) - path.machine.rests.milliseconds(of: run, at: time)
+        return .milliseconds(max(0, worked))
+    }
+
     /// A body begins to work for a run that is open.
     private func take(_ run: RunID, at time: Timestamp) -> AcceptedRun? {
-        guard let agent = path.machine.agent(of: run), let start = path.machine.startTime(of: run) else { return nil }
+        guard let agent = path.machine.agent(of: run), path.machine.startTime(of: run) != nil else { return nil }
         let usage = RunUsage()
         if let tokens = path.machine.tokensOfChildren(of: run) { usage.add(ofChildren: tokens) }
         let ending = WakeSignal()
@@ -216,12 +223,11 @@ extension ExecutionContext {
         // Nobody continues them.
         brokenMessages[run] = path.machine.openMessages(of: run)
         let first = path.machine.beginning(of: run) ?? path.head.lastID
-        let worked = time.milliseconds(since: start) - path.machine.rests.milliseconds(of: run, at: time)
         return AcceptedRun(
             id: run, agent: agent, context: self,
             start: RunStart(id: first, position: offeredPosition.latest, earliestGeneration: services.generation),
             usage: usage,
-            ending: ending, spent: .milliseconds(max(0, worked)))
+            ending: ending, spent: workedTime(of: run, at: time))
     }
 }
 
@@ -276,6 +282,9 @@ package struct RunBeginning: Hashable, Sendable {
 extension ExecutionContext {
     /// The log that the thread is in.
     package nonisolated var storedLog: any EventLog { services.log }
+
+    /// The time and the chance that the runtime works with.
+    package nonisolated var environment: Environment { services.environment }
 }
 
 extension ThreadStateMachine {

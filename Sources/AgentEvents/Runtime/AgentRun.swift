@@ -18,7 +18,7 @@ public struct AgentRun: Sendable {
     public let context: ExecutionContext
 
     /// The place of the run's first event.
-    private let start: RunStart
+    let start: RunStart
     private let ownUsage: RunUsage
     /// The user who asked for the run; `nil` for the user of the thread.
     package private(set) var author: UserID?
@@ -67,7 +67,7 @@ public struct AgentRun: Sendable {
         nonmutating set { ownUsage.take(from: newValue) }
     }
 
-    var identifiers: IdentifierSource { context.services.configuration.identifiers }
+    package var identifiers: IdentifierSource { context.services.configuration.identifiers }
 
     // MARK: What was said before
 

@@ -195,11 +195,8 @@ struct RunScope: Sendable {
     }
 
     private func expire(_ limit: TimeLimit) async {
-        let failure = RunFailure(
-            code: AgentEventsError.Code.runDeadline.rawValue, message: "the run did not end within \(limit.duration)",
-            retryable: true)
         // When the end cannot be logged, no other event can: the body's end reports it.
-        if (try? await context.fail(id, failure)) != nil { expiry.happen() }
+        if (try? await context.fail(id, .overdue(limit))) != nil { expiry.happen() }
     }
 }
 

@@ -13,14 +13,16 @@ struct TimeLimit: Sendable {
     ///
     /// - Parameters:
     ///   - rest: gives the time that does not count, so far.
+    ///   - spent: the time that counts, from before.
     ///   - expire: called once, while the body continues, when its time is over.
     func run<Result>(
         _ body: () async throws -> Result,
         rest: (@Sendable () async -> RestTime)? = nil,
+        spent: Duration = .zero,
         expire: @escaping @Sendable () async -> Void
     ) async throws -> Result {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { if await isOver(rest) { await expire() } }
+            group.addTask { if await isOver(rest, spent: spent) { await expire() } }
             defer { group.cancelAll() }
             return try await body()
         }
@@ -76,6 +78,15 @@ struct TimeLimit: Sendable {
 
     /// A limit on something that rests when its time is nearly over may be late by so much.
     private static let longestDelay = Duration.seconds(1)
+}
+
+extension RunFailure {
+    /// The run has worked for as long as it may.
+    static func overdue(_ limit: TimeLimit) -> RunFailure {
+        RunFailure(
+            code: AgentEventsError.Code.runDeadline.rawValue, message: "the run did not end within \(limit.duration)",
+            retryable: true)
+    }
 }
 
 /// The time in which something has rested, so far.

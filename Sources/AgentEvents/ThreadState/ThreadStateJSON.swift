@@ -115,7 +115,7 @@ extension ThreadState.Limits {
 }
 
 extension ThreadState.Message {
-    fileprivate var json: JSONValue {
+    package var json: JSONValue {
         var members = StateMembers()
         members.add("message_id", messageID)
         members.add("role", role.rawValue)

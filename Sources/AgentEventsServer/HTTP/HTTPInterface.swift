@@ -30,6 +30,7 @@ package struct HTTPInterface<Context: RequestContext>: Sendable {
             maximumBatchEvents: hub.configuration.maximumBatchEvents)
         let messages = MessageRoute(
             intake: hub.intake, access: access, maximumBodyByteCount: hub.configuration.maximumMessageByteCount)
+        let said = MessagePageRoute(hub: hub, access: access)
         let commands = CommandRoute(
             intake: hub.commands, access: access, maximumBodyByteCount: hub.configuration.maximumMessageByteCount)
         let threads = ThreadListRoute(hub: hub, access: access)
@@ -56,7 +57,12 @@ package struct HTTPInterface<Context: RequestContext>: Sendable {
             to: router)
         add("threads/:thread/subscribers", [Route(.get) { try await subscribers.respond(to: $0, $1) }], to: router)
         add("threads/:thread/refusals", [Route(.get) { try await refusals.respond(to: $0, $1) }], to: router)
-        add("threads/:thread/messages", [Route(.post) { try await messages.respond(to: $0, $1) }], to: router)
+        add(
+            "threads/:thread/messages",
+            [
+                Route(.get, parameters: MessagePageRoute.parameters) { try await said.respond(to: $0, $1) },
+                Route(.post) { try await messages.respond(to: $0, $1) },
+            ], to: router)
         add("messages", [Route(.post) { request, _ in try await messages.open(request) }], to: router)
         add("threads/:thread/commands", [Route(.post) { try await commands.respond(to: $0, $1) }], to: router)
         add("threads/:thread/members", [Route(.get) { try await members.list($0, $1) }], to: router)

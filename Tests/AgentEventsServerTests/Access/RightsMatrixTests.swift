@@ -120,6 +120,9 @@ struct RightsMatrixTests {
         "PUT /v1/threads/{thread}/members/{subject}": (.use(.share), [("", #"{"role":"viewer"}"#), ("", "{}")]),
         "DELETE /v1/threads/{thread}/members/{subject}": (.use(.share), [("", nil)]),
         "POST /v1/threads/{thread}/links": (.use(.share), [("", "{}"), ("", "?")]),
+        "GET /v1/threads/{thread}/messages": (
+            .use(.read), ["", "?limit=1", "?before=now", "?before=1-2", "?before=1-9", "?before=9-1"].map { ($0, nil) }
+        ),
         "POST /v1/threads/{thread}/messages": (.use(.command), [("", #"{"text":"x"}"#)]),
         "POST /v1/threads/{thread}/commands": (
             .use(.command),

@@ -1,0 +1,40 @@
+public import AgentEvents
+
+/// What a model is asked.
+public struct ModelRequest: Hashable, Sendable {
+    /// What the model is and how it should behave; empty for nothing.
+    public var instructions: String
+    /// The conversation so far.
+    public var transcript: Transcript
+    /// The tools that it may call.
+    public var tools: [ToolDescription]
+    /// The most tokens of the answer; at least 1. `nil` for the model's own limit.
+    public var maximumOutputTokens: Int?
+
+    public init(
+        instructions: String = "",
+        transcript: Transcript = Transcript(),
+        tools: [ToolDescription] = [],
+        maximumOutputTokens: Int? = nil
+    ) {
+        self.instructions = instructions
+        self.transcript = transcript
+        self.tools = tools
+        self.maximumOutputTokens = maximumOutputTokens
+    }
+}
+
+/// A tool, as a model is told of it.
+public struct ToolDescription: Hashable, Sendable {
+    public var name: ToolName
+    /// What it does, and when to use it; for the model.
+    public var text: String
+    /// The JSON Schema of its arguments: of an object.
+    public var parameters: JSONValue
+
+    public init(name: ToolName, text: String, parameters: JSONValue) {
+        self.name = name
+        self.text = text
+        self.parameters = parameters
+    }
+}
