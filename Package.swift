@@ -64,7 +64,9 @@ let package = Package(
         .trait(
             name: "CommandLine",
             description: "The agent-events program.",
-            enabledTraits: ["SQLite", "Server", "Client", "TLS", "Tokens", "Prometheus", "Tracing", "Interop", "Models"]
+            enabledTraits: [
+                "SQLite", "Server", "Client", "TLS", "Tokens", "Prometheus", "Tracing", "Interop", "Models",
+            ]
         ),
         .default(enabledTraits: [
             "SQLite", "Server", "Client", "TLS", "Tokens", "Prometheus", "Tracing", "Interop", "Models",

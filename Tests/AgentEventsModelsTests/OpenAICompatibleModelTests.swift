@@ -80,7 +80,10 @@ import Testing
     /// A connection that has served an answer to its end serves the next one.
     @Test func aConnectionIsUsedAgain() async throws {
         try await StubProvider.run({ try await $0.stream(Self.greeting) }) { provider, url in
-            for _ in 0..<3 { #expect(try await ask(url).error == nil) }
+            for _ in 0..<3 {
+                let error = try await ask(url).error
+                #expect(error == nil)
+            }
             #expect(provider.requests.count == 3)
             #expect(provider.connectionCount == 1)
         }

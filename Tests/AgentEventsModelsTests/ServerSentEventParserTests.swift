@@ -20,7 +20,8 @@ struct ServerSentEventParserTests {
         ("data: a\n\n", ["message:a"]), ("data:a\n\n", ["message:a"]), ("data:  a\n\n", ["message: a"]),
         ("data: a\r\n\r\n", ["message:a"]), ("data: a\r\r", ["message:a"]), ("data: a\r\n\n", ["message:a"]),
         ("data: a\n\r\n", ["message:a"]), ("data: a\n\rdata: b\r\r\n", ["message:a", "message:b"]),
-        // CRLF is one end of a line, also where it ends the event.
+        // CRLF is one end of a line.
+        ("data: a\r\ndata: b\r\n\r\n", ["message:a\nb"]), ("event: x\r\ndata: a\r\n\r\n", ["x:a"]),
         ("data: a\r\n\r\ndata: b\r\n\r\n", ["message:a", "message:b"]),
         ("data: a\ndata: b\n\n", ["message:a\nb"]), ("data\n\n", ["message:"]), ("data\ndata\n\n", ["message:\n"]),
         ("data:\ndata: a\n\n", ["message:\na"]),

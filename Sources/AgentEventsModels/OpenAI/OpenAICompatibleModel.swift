@@ -104,7 +104,11 @@ public struct OpenAICompatibleModel: LanguageModel {
     ) async throws {
         let firstByte = NIODeadline.now() + TimeAmount(configuration.firstByteTimeout)
         let head = try await head(of: answer, by: firstByte)
-        guard 200..<300 ~= head.status.code else { throw secrets.removed(from: await error(head, answer)) }
+        guard 200..<300 ~= head.status.code else {
+            let error = await error(head, answer)
+            try Task.checkCancellation()
+            throw secrets.removed(from: error)
+        }
         var reading = AnswerReading(machine)
         var deadline = firstByte
         while true {

@@ -38,7 +38,7 @@ struct ModelCallAssembly: Hashable, Sendable {
         init(_ value: JSONValue?) {
             switch value {
             case nil, .null?: self = .text("")
-            case .some(let value): self = value.text.map { .text($0) } ?? .value(value)
+            case .some(let value): self = value.text.map { Arguments.text($0) } ?? .value(value)
             }
         }
 

@@ -59,7 +59,8 @@ struct ProviderSecrets: Hashable, Sendable, CustomStringConvertible, CustomDebug
         }
         let line = error.message.split { $0.isNewline || $0.unicodeScalars.contains { $0.value < 0x20 } }
             .joined(separator: " ")
-        error.message = line.count > Self.maximumMessageLength ? line.prefix(Self.maximumMessageLength) + "…" : line
+        let shown = line.prefix(Self.maximumMessageLength)
+        error.message = shown.endIndex < line.endIndex ? "\(shown)…" : line
         return error
     }
 
@@ -77,7 +78,7 @@ struct ProviderSecrets: Hashable, Sendable, CustomStringConvertible, CustomDebug
 
     var description: String { "…" }
     var debugDescription: String { description }
-    var customMirror: Mirror { Mirror(self, children: []) }
+    var customMirror: Mirror { Mirror(self, children: [:]) }
 }
 
 extension ModelError.Code {
