@@ -230,6 +230,7 @@ let package = Package(
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: models),
                 .product(name: "NIOCore", package: "swift-nio", condition: models),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: models),
+                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: tls),
             ],
             swiftSettings: settings
         ),
@@ -259,8 +260,8 @@ let package = Package(
         .target(
             name: "AgentEventsFuzzing",
             dependencies: [
-                "AgentEvents", "AgentEventsHub", "AgentEventsInterop", "AgentEventsProtocol", "AgentEventsServer",
-                "AgentEventsSimulation", "AgentEventsTokens",
+                "AgentEvents", "AgentEventsHub", "AgentEventsInterop", "AgentEventsModels", "AgentEventsProtocol",
+                "AgentEventsServer", "AgentEventsSimulation", "AgentEventsTokens",
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Crypto", package: "swift-crypto", condition: tokens),
                 .product(name: "Logging", package: "swift-log", condition: server),

@@ -16,6 +16,7 @@ enum FuzzBeginnings {
         case .fields: texts(fields) + [binaryProxyHeader]
         case .body: bodies
         case .interop: texts(interop)
+        case .provider: texts(answers)
         }
     }
 
@@ -70,6 +71,17 @@ enum FuzzBeginnings {
         #"{"id":"t_1","trigger":"submit-message","messages":[{"id":"m_1","role":"user","parts":[{"type":"text","text":"Hello"}]}]}"#,
         #"{"id":"t_1","messages":[{"id":"r_1","role":"assistant","metadata":{"agentEvents":{"cursor":"3-7"}},"parts":[{"type":"dynamic-tool","state":"approval-responded","approval":{"id":"r_1/a_1","approved":true}}]}]}"#,
         #"{"id":"t_1","trigger":"regenerate-message","messageId":"r_1","messages":[]}"#,
+    ]
+
+    private static let answers = [
+        ": alive\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello\"}}]}\n\ndata: [DONE]\n\n",
+        "data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"é\\ud83d\",\"content\":null,\"tool_calls\":[{\"index\":0,\"id\":\"c\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"tool_calls\"}],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}\r\n\r\n",
+        "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"function\":{\"name\":\"f\"}},{\"id\":\"d\",\"function\":{\"arguments\":{\"a\":1}}}]}}]}\n\nevent: error\ndata: {\"error\":{\"code\":429}}\n\n",
+        #"{"choices":[{"message":{"content":"Hello"},"finish_reason":"stop"}],"usage":null}"#,
+        "event: response.output_text.delta\ndata: {\"delta\":\"a\"}\n\ndata: {\"type\":\"response.completed\",\"response\":{\"status\":\"completed\",\"output\":[],\"usage\":{\"input_tokens\":1}}}\n\n",
+        "data: {\"type\":\"response.output_item.added\",\"output_index\":1,\"item\":{\"type\":\"function_call\",\"name\":\"f\"}}\n\ndata: {\"type\":\"response.function_call_arguments.delta\",\"output_index\":1,\"delta\":\"{\"}\n\ndata: {\"type\":\"response.output_item.done\",\"output_index\":1,\"item\":{\"type\":\"function_call\",\"arguments\":\"{}\"}}\n\n",
+        #"[{"error":{"message":"no","code":"rate_limit_exceeded"}}]"#,
+        "\u{FEFF}event: response.incomplete\rdata: {\"response\":{\"incomplete_details\":{\"reason\":\"max_output_tokens\"}}}\r\r",
     ]
 
     private static let binaryProxyHeader: [UInt8] =

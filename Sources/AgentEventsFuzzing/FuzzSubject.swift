@@ -22,21 +22,24 @@ package enum FuzzSubject: String, CaseIterable, Sendable {
     case body
     /// Packets, queries and bodies of clients of other protocols.
     case interop
+    /// Answers of providers of language models.
+    case provider
 
     /// The number of inputs of a hundred that a subject gets.
     var share: Int {
         switch self {
-        case .json: 18
+        case .json: 16
         case .event: 10
-        case .message: 14
+        case .message: 12
         case .lines: 10
-        case .token: 10
+        case .token: 8
         case .claims: 8
         case .frames: 6
         case .http: 6
         case .fields: 8
         case .body: 4
         case .interop: 6
+        case .provider: 6
         }
     }
 
@@ -75,6 +78,7 @@ package final class FuzzBench {
         case .fields: FieldSubject.problem(of: input)
         case .body: BodySubject.problem(of: input)
         case .interop: InteropSubject.problem(of: input)
+        case .provider: ProviderSubject.problem(of: input)
         }
     }
 }

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsHub
 
 /// The answer of a receiver to a batch.
 struct WebhookAnswer: Hashable, Sendable {
@@ -44,23 +45,6 @@ struct WebhookAnswer: Hashable, Sendable {
     }
 
     private func pause(now: Timestamp) -> Duration? {
-        guard let retryAfter else { return nil }
-        if let seconds = Int64(retryAfter) {
-            return seconds < 0 ? nil : min(.seconds(min(seconds, 86_400)), Self.longestPause)
-        }
-        guard let date = Self.timestamp(ofDate: retryAfter) else { return nil }
-        return min(.milliseconds(max(0, date.milliseconds - now.milliseconds)), Self.longestPause)
-    }
-
-    private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-
-    /// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the form that RFC 9110 prescribes.
-    private static func timestamp(ofDate text: String) -> Timestamp? {
-        let parts = text.split(separator: " ")
-        guard parts.count == 6, parts[5] == "GMT", let month = months.firstIndex(of: String(parts[2])) else {
-            return nil
-        }
-        let number = month < 9 ? "0\(month + 1)" : "\(month + 1)"
-        return Timestamp(rfc3339: "\(parts[3])-\(number)-\(parts[1])T\(parts[4])Z")
+        retryAfter.flatMap { RetryAfter.pause($0, now: now, longest: Self.longestPause) }
     }
 }

@@ -1,6 +1,5 @@
 import AgentEvents
 import AgentEventsHub
-import NIOCore
 
 /// The address of a collector that takes OTLP over HTTP, and what is sent to it with each request.
 public struct OTLPEndpoint: Hashable, Sendable {
@@ -23,82 +22,34 @@ public struct OTLPEndpoint: Hashable, Sendable {
         public var debugDescription: String { description }
     }
 
+    private let address: HTTPBaseAddress
+
     /// The host in ``url``, an IPv6 address without its brackets.
-    package let host: String
-    package let port: Int
-    package let isEncrypted: Bool
+    package var host: String { address.host }
+    package var port: Int { address.port }
+    package var isEncrypted: Bool { address.isEncrypted }
+    /// Whether the collector is on this machine.
+    package var isLoopback: Bool { address.isLoopback }
 
     /// - Parameters:
     ///   - base: the address of the collector, as `OTEL_EXPORTER_OTLP_ENDPOINT` has it: `http://127.0.0.1:4318`.
     ///   - headers: those that it asks for. They are secrets: over plain HTTP they are sent to this machine only.
     /// - Throws: ``OTLPError``: `otlp.url_invalid`, `otlp.headers_unsafe`.
     public init(_ base: String, headers: [Header] = []) throws(OTLPError) {
-        guard let scheme = base.firstRange(of: "://"),
-            case let name = base[..<scheme.lowerBound].lowercased(), ["http", "https"].contains(name)
-        else {
-            throw OTLPError(
-                .urlInvalid,
-                "the address of a collector begins with http:// or https://, as http://127.0.0.1:4318")
+        let address: HTTPBaseAddress
+        do throws(HTTPBaseAddress.Problem) {
+            address = try HTTPBaseAddress(base, of: "a collector", example: "http://127.0.0.1:4318")
+        } catch {
+            throw OTLPError(.urlInvalid, error.sentence)
         }
-        let rest = base[scheme.upperBound...]
-        guard rest.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !"\"<>\\^`{|}".utf8.contains($0) }) else {
-            throw OTLPError(
-                .urlInvalid,
-                "the address of a collector is printable ASCII without spaces; encode the others with %")
-        }
-        guard !rest.contains("?"), !rest.contains("#") else {
-            throw OTLPError(
-                .urlInvalid,
-                "the address of a collector has no query and no fragment: a scheme, a host, a port and a path")
-        }
-        let authority = rest.prefix { $0 != "/" }
-        guard !authority.contains("@") else {
-            throw OTLPError(
-                .urlInvalid,
-                "the address of a collector has no user and no password: put them into a header authorization")
-        }
-        let isEncrypted = name == "https"
-        guard let place = Self.place(authority, defaultPort: isEncrypted ? 443 : 80) else {
-            throw OTLPError(
-                .urlInvalid,
-                "the address of a collector has a host and a port from 1 to 65535, as http://127.0.0.1:4318")
-        }
-        (host, port) = place
-        self.isEncrypted = isEncrypted
-        var path = rest.dropFirst(authority.count)
-        while path.hasSuffix("/") { path = path.dropLast() }
-        url = "\(name)://\(authority)\(path)/v1/traces"
+        self.address = address
+        url = address.url + "/v1/traces"
         self.headers = headers
         guard headers.isEmpty || isEncrypted || isLoopback else {
             throw OTLPError(
-                .headersUnsafe, "headers are secrets, and http:// would show them on the way to \(host): use https://")
+                .headersUnsafe,
+                "headers are secrets, and http:// would show them on the way to \(address.host): use https://")
         }
-    }
-
-    private static func place(_ authority: Substring, defaultPort: Int) -> (host: String, port: Int)? {
-        var host = authority
-        var port = defaultPort
-        if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") {
-            let digits = authority[authority.index(after: colon)...]
-            // A sign is read as part of a number, too.
-            guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt16(digits), number > 0
-            else { return nil }
-            host = authority[..<colon]
-            port = Int(number)
-        }
-        if host.hasPrefix("["), host.hasSuffix("]") {
-            host = host.dropFirst().dropLast()
-        } else if host.contains(":") {
-            return nil
-        }
-        return host.isEmpty ? nil : (String(host), port)
-    }
-
-    /// Whether the collector is on this machine. A name may begin like an address: 127.example.com.
-    package var isLoopback: Bool {
-        if host.lowercased() == "localhost" { return true }
-        guard let address = (try? SocketAddress(ipAddress: host, port: 0))?.ipAddress else { return false }
-        return address == "::1" || address.hasPrefix("127.")
     }
 
     /// Reads headers as `OTEL_EXPORTER_OTLP_HEADERS` has them, `name=value,name=value` with values in percent-encoding, or one

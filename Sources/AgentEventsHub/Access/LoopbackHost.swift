@@ -50,7 +50,7 @@ package enum LoopbackHost {
     }
 
     /// The host of a `Host` header or of an origin's authority, without the port.
-    static func host(ofAuthority authority: some StringProtocol) -> String {
+    package static func host(ofAuthority authority: some StringProtocol) -> String {
         if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
             return String(authority[...end])
         }

@@ -1,0 +1,31 @@
+import AgentEvents
+
+/// The words in which providers are told of a conversation, in all dialects.
+enum ProviderTranscript {
+    /// A user's message: its text, and after an empty line its data as JSON.
+    static func text(of message: TranscriptMessage) -> String {
+        guard let data = message.data else { return message.text }
+        let json = String(decoding: data.encoded(), as: UTF8.self)
+        return message.text.isEmpty ? json : "\(message.text)\n\n\(json)"
+    }
+
+    /// The result of a call: a text as it is, any other value as JSON, and a sentence where there is no value.
+    static func text(of result: TranscriptResult) -> String {
+        switch result {
+        case .succeeded(let value?): value.filledText ?? String(decoding: value.encoded(), as: UTF8.self)
+        case .succeeded(nil): "The call succeeded. It has no result."
+        case .failed(_, let sentence): sentence
+        }
+    }
+
+    static func arguments(of call: TranscriptCall) -> String {
+        String(decoding: call.arguments.encoded(), as: UTF8.self)
+    }
+
+    /// The id of a call by its place in the conversation. Ids of the log are not sent: providers want ids of at most 40 or 64
+    /// characters, and one wants nine letters and digits.
+    static func callID(_ number: Int) -> String {
+        let digits = String(number)
+        return "call" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+    }
+}
