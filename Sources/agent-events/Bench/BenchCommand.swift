@@ -80,7 +80,15 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     private func inTemporaryFolder(_ body: (URL) async throws -> Void) async throws {
-        let url = URL(fileURLWithPath: folder).appendingPathComponent("agent-events-bench-\(UUID().uuidString)")
+        try await BenchFolder.within(folder, body)
+    }
+}
+
+/// A folder for a log that is measured.
+enum BenchFolder {
+    /// Makes a folder, and removes it afterwards.
+    static func within(_ parent: String, _ body: (URL) async throws -> Void) async throws {
+        let url = URL(fileURLWithPath: parent).appendingPathComponent("agent-events-bench-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         do {
             try await body(url)
