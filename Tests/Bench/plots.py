@@ -12,17 +12,16 @@ a quarter of an hour.
 """
 
 import argparse
-import base64
 import json
 import os
 import pathlib
 import platform
-import socket
 import subprocess
 import sys
 import time
 
 import curves
+import wire
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FOLDER = ROOT / ".build/plots"
@@ -78,34 +77,6 @@ def resident_bytes(process):
     return int(pathlib.Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def read_until(connection, word):
-    taken = b""
-    while word not in taken:
-        more = connection.recv(65_536)
-        if not more:
-            raise RuntimeError(f"closed before {word!r}: {taken!r}")
-        taken += more
-
-
-def text_frame(text):
-    """A frame of a client: masked, by zeros."""
-    data = text.encode()
-    return bytes([0x81, 0x80 | len(data), 0, 0, 0, 0]) + data
-
-
-def open_connection(port, number):
-    connection = socket.create_connection(("127.0.0.1", port))
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    key = base64.b64encode(number.to_bytes(16, "big")).decode()
-    connection.sendall(
-        f"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: agent-events.v1\r\n\r\n".encode())
-    read_until(connection, b'"welcome"')
-    connection.sendall(text_frame(f'{{"op":"subscribe","thread_id":"t_{number}","after":"now"}}'))
-    read_until(connection, b'"live"')
-    return connection
-
-
 def connections(binary, quick):
     """Idle connections to a service, each subscribed to a thread of its own."""
     import resource
@@ -121,10 +92,10 @@ def connections(binary, quick):
             [binary, "serve", "--in-memory", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         opened = []
         try:
-            port = next(int(line.rpartition(":")[2].split()[0]) for line in service.stdout if "listening on http" in line)
-            open_connection(port, 10**6).close()
+            port = wire.port_of(service)
+            wire.open_connection(port, 10**6).close()
             memory, used, begun = resident_bytes(service.pid), processor_seconds(service.pid), time.monotonic()
-            opened = [open_connection(port, number) for number in range(count)]
+            opened = [wire.open_connection(port, number) for number in range(count)]
             measured.append({
                 "connections": count, "bytes": (resident_bytes(service.pid) - memory) / count,
                 "cpu_us": (processor_seconds(service.pid) - used) / count * 1e6, "seconds": time.monotonic() - begun})

@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""Counts what one event of another program costs in the service, from the bytes of its request to the bytes of the answer and of the
+event at one follower, stage by stage.
+
+The service runs under Callgrind, so these are instructions of its own code, and not of the kernel. What serves many stages (counting
+references, memory, copies, collections) is given to those that call it, in proportion; a second table says how much of it there is.
+
+  stages.py                     a table for documentation, of a log in memory, events one at a time
+  stages.py --in-flight 64      as many events on the way at a time
+  stages.py --files             of a log in files
+  stages.py --functions         and the functions with most instructions of their own, of each stage
+"""
+
+import argparse
+import collections
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+import callgrind
+import wire
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+# The first that a function's name fits is its stage. Names are demangled.
+STAGES = [
+    ("unmask", "the mask of the frame is taken off, its text is checked", r"[uU]nmask|UTF8Validation|webSocketMask"),
+    ("decode", "JSON becomes a request with drafts of events",
+     r"JSONParser|StringScan|JSONValue|JSONObject|JSONNumber|MemberReader|EventDecoder|ClientMessage|EmitRequest|DraftBatch|"
+     r"MessageParser|ParsingStateMachine|static EventPayload\.decode"),
+    ("encode", "the event becomes its bytes", r"EventEncoder|MemberWriter|JSONWriter|ByteWriter"),
+    ("machine", "the order of runs is checked, and the state of the thread changed",
+     r"ThreadStateMachine|RunStateMachine|OpenRuns|OpenRun\b|OpenWork|ItemLedger|OpenMessage|RunRests|EndedRuns|ThreadLoad|RunTokens|"
+     r"ThreadDeadline"),
+    ("context", "the actor of the thread takes the events, and gives them a number and a time",
+     r"ExecutionContext|AcceptPath|ThreadHead|ContextRegistry|ThreadContexts|WallClock|KeyedEmissions|RefusedEmissions|RequestKey"),
+    ("commit", "the writer takes what is offered, and the log has it",
+     r"GroupCommit|CommitGathering|InMemory|FileEventLog|LogWriter|LogCommit|BlockEncoder|BlockBuffer|EncodedCommit|Segment|"
+     r"TailStateMachine|CommitPlan|MemoryIndex|Index|Checksum|MeasuredLog|CardTable"),
+    ("hub", "everybody downstream is told of the commit", r"CommitHub|CommitMetrics|ThreadDirectory|DirectoryInbox|SinkPump|ThreadWatchers"),
+    ("interest", "who follows the thread, on which loop", r"StreamDelivery|LoopSet|CommittedEvents"),
+    ("frame out", "the event is framed, once for all", r"FramedEvents|StreamFraming|WebSocketFraming"),
+    ("inbox", "one hop to each event loop", r"CommitInbox|LoopDelivery\.post"),
+    ("loop", "the loop gives the event to those who are live",
+     r"LoopDelivery|LoopState|LoopThread|StreamSubscription|SubscriptionStateMachine|WrittenSessions|SessionSubscriptions"),
+    ("answer", "the request is answered after its commit", r"ServerMessage|EmittedAnswers|Emissions|EmissionQueue|EmissionBatch"),
+    ("dispatch", "the session checks rights and limits, and hands the request on in its turn",
+     r"StreamSession|RequestOrder|EventIngest|ThreadAccess|SessionRights|Clearance|SessionIdentity|SessionServices|ServiceLimits|"
+     r"Principal|MessageLimit|TokenBucket|StreamLimits|OutsideEmitters|OwnershipAuthorizer|MembersAuthorizer|RightsAnswer"),
+    ("frame in", "frames are found in the bytes that were read",
+     r"InboundFrames|WebSocketInbound|MessageWebSocket|StreamHandler|FirstRequest"),
+    ("write", "the transport writes and flushes",
+     r"SessionOutput|WebSocketTransport|PendingStreamWrites|PendingWrites|writev|\bwrite\b|flush|Heartbeat|ProgressStateMachine"),
+    ("read", "the socket is read", r"readFromSocket|readable\(|readIfNeeded|RecvBuffer|ReadBufferAllocator|recv\b|\bread\b|BaseSocket"),
+    ("wake", "loops and tasks are woken, and take turns",
+     r"Selector|epoll|eventfd|SelectableEventLoop|MultiThreadedEventLoop|swift_task|swift_job|swift_continuation|dispatch|_dispatch|"
+     r"pthread|Executor|WakeSignal|swift::|TaskGroup|timerfd|Mutex|futex"),
+]
+# What serves the others; shown apart.
+SERVICES = [
+    ("counting references", r"^_?swift_(bridgeObject|unknownObject)?_?(retain|release)|^swift_(retain|release|bridgeObject|unknownObject|is[A-Z])|"
+     r"RefCount|swift_allocObject|swift_dealloc|swift_slow|swift_arrayInit|swift_arrayDestroy|outlined|value witness|swift_cvw"),
+    ("memory", r"^_?_?(libc_)?(malloc|free|calloc|realloc|cfree|memalign|posix_memalign|int_malloc|int_free)|malloc_consolidate|unlink_chunk|"
+     r"_int_|tcache|arena|sysmalloc"),
+    ("copies and comparisons", r"mem(cpy|move|set|cmp|chr)|_mem|strlen|strcmp"),
+    ("types and casts", r"swift_get|swift_dynamicCast|swift_conforms|swift_checkMetadata|MetadataAccess|metadata|swift_once|swift_project"),
+]
+
+
+def measure(binary, options, folder):
+    """What was counted in the service while events came one after the other, and were read."""
+    copy = callgrind.without_debug_information(binary, ROOT / ".build/bench-count")
+    out = f"{folder}/out"
+    place = ["--data", f"{folder}/data"] if options.files else ["--in-memory"]
+    service = subprocess.Popen(
+        [*callgrind.command(out), copy, "serve", "--port", "0", *place], env=callgrind.environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        port = wire.port_of(service)
+        follower = wire.open_connection(port, 1)
+        emitter = wire.Connection(port, 2)
+
+        def emit(*events):
+            emitter.send(*(f'{{"op":"emit","req":1,"thread_id":"t_1","events":[{event}]}}' for event in events))
+            emitter.read(b'"op":"emitted"', len(events))
+            follower.read(b'"run_id":"r_1"', len(events))
+
+        piece = '{"type":"message_delta","run_id":"r_1","data":{"message_id":"m_1","text":"word "}}'
+        emit('{"type":"agent_started","run_id":"r_1","agent":"bench","data":{}}')
+        batch = [piece] * options.in_flight
+        for _ in range(max(1, 256 // options.in_flight)):
+            emit(*batch)
+        control(service, "--zero")
+        batches = max(1, options.events // options.in_flight)
+        for _ in range(batches):
+            emit(*batch)
+        control(service, "--dump")
+        return batches * options.in_flight, callgrind.profiles(out)[-1]
+    finally:
+        service.terminate()
+        service.communicate()
+
+
+def control(service, request):
+    subprocess.run(["callgrind_control", request, str(service.pid)], check=True, stdout=subprocess.DEVNULL)
+
+
+def demangled(names):
+    """The names as people write them, without the types of arguments."""
+    names = list(names)
+    run = subprocess.run(
+        ["swift", "demangle", "--simplified"], input="\n".join(names), capture_output=True, text=True, check=True)
+    return dict(zip(names, run.stdout.split("\n"), strict=False))
+
+
+def stage_of(name):
+    for number, (_, pattern) in enumerate(SERVICES):
+        if re.search(pattern, name):
+            return ("service", number)
+    for number, (_, _, pattern) in enumerate(STAGES):
+        if re.search(pattern, name):
+            return ("stage", number)
+    return ("other", 0)
+
+
+def attributed(profile, kinds):
+    """For each function of no stage the shares of the stages that it works for: those of its callers, in proportion."""
+    callers = collections.defaultdict(list)
+    for (caller, callee), (_, cost) in profile.calls.items():
+        if caller != callee and kinds[callee][0] != "stage":
+            callers[callee].append((caller, cost))
+    shares = {name: {kind[1]: 1.0} for name, kind in kinds.items() if kind[0] == "stage"}
+    for _ in range(60):
+        for name, calls in callers.items():
+            sums, total = collections.Counter(), 0
+            for caller, cost in calls:
+                total += cost
+                for stage, share in shares.get(caller, {}).items():
+                    sums[stage] += share * cost
+            if total:
+                shares[name] = {stage: value / total for stage, value in sums.items()}
+    return shares
+
+
+def report(events, profile, options):
+    names = set(profile.own) | {name for call in profile.calls for name in call}
+    texts = demangled(names)
+    kinds = {name: stage_of(texts[name]) for name in names}
+    shares = attributed(profile, kinds)
+    own, given, services = collections.Counter(), collections.Counter(), collections.Counter()
+    functions = collections.defaultdict(collections.Counter)
+    rest = collections.Counter()
+    for name, cost in profile.own.items():
+        kind, number = kinds[name]
+        if kind == "stage":
+            own[number] += cost
+            functions[number][texts[name]] += cost
+        else:
+            if kind == "service":
+                services[number] += cost
+            known = shares.get(name, {})
+            for stage, share in known.items():
+                given[stage] += cost * share
+                functions[stage][texts[name]] += cost * share
+            rest[texts[name]] += cost * (1 - sum(known.values()))
+    total = sum(profile.own.values())
+    print(f"| stage | | its own code | with what it uses | of all |\n|---|---|---|---|---|")
+    for number, (name, what, _) in enumerate(STAGES):
+        whole = own[number] + given[number]
+        print(f"| {name} | {what} | {own[number] / events:,.0f} | {whole / events:,.0f} | {whole / total:.1%} |")
+    print(f"| what belongs to none | | | {sum(rest.values()) / events:,.0f} | {sum(rest.values()) / total:.1%} |")
+    print(f"| **one event** | | | **{total / events:,.0f}** | |\n\n| used by all of them | instructions | of all |\n|---|---|---|")
+    for number, (name, _) in enumerate(SERVICES):
+        print(f"| {name} | {services[number] / events:,.0f} | {services[number] / total:.1%} |")
+    print(f"| memory allocations | {profile.allocations / events:.1f} | |")
+    if options.functions:
+        for number, (name, _, _) in enumerate(STAGES):
+            print(f"\n{name}")
+            for function, cost in functions[number].most_common(12):
+                print(f"  {cost / events:>9,.0f}  {function[:150]}")
+        print("\nof no stage")
+        for function, cost in rest.most_common(30):
+            print(f"  {cost / events:>9,.0f}  {function[:150]}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--binary", type=pathlib.Path, default=ROOT / ".build/release/agent-events")
+    parser.add_argument("--events", type=int, default=1024)
+    parser.add_argument("--in-flight", type=int, default=1)
+    parser.add_argument("--files", action="store_true")
+    parser.add_argument("--functions", action="store_true")
+    options = parser.parse_args()
+    if not callgrind.is_there():
+        sys.exit("stages: counting instructions needs Valgrind")
+    with tempfile.TemporaryDirectory() as folder:
+        events, profile = measure(options.binary, options, folder)
+    print(f"{events} events, {options.in_flight} on the way at a time, {'in files' if options.files else 'in memory'}\n")
+    report(events, profile, options)
+
+
+if __name__ == "__main__":
+    main()
