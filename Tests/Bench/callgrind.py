@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 
+FOLDER = pathlib.Path(__file__).resolve().parent.parent.parent / ".build/bench-count"
 # What gives out memory, as the C library has it.
 ALLOCATORS = {
     prefix + name
@@ -26,8 +27,14 @@ def command(out, *options):
 
 
 def environment():
-    """Each run the same: hashes that depend on nothing."""
-    return dict(os.environ, SWIFT_DETERMINISTIC_HASHING="1")
+    """Each run the same: hashes that depend on nothing. With it comes what Valgrind needs to live with libdispatch."""
+    library = FOLDER / "sigsuspend.so"
+    source = pathlib.Path(__file__).resolve().parent / "sigsuspend.c"
+    if not library.is_file() or library.stat().st_mtime < source.stat().st_mtime:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        compiler = next(name for name in ("cc", "clang") if shutil.which(name))
+        subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", library, source], check=True)
+    return dict(os.environ, SWIFT_DETERMINISTIC_HASHING="1", LD_PRELOAD=str(library))
 
 
 def on_one_processor():
@@ -35,9 +42,9 @@ def on_one_processor():
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
-def without_debug_information(binary, folder):
+def without_debug_information(binary):
     """A copy with its symbols only: Valgrind reads all there is before it begins."""
-    copy = pathlib.Path(folder) / binary.name
+    copy = FOLDER / binary.parent.name / binary.name
     if not copy.is_file() or copy.stat().st_mtime < binary.stat().st_mtime:
         copy.parent.mkdir(parents=True, exist_ok=True)
         if shutil.which("strip"):

@@ -30,7 +30,7 @@ FIELDS = ("instructions", "allocations")
 
 def count(binary, arguments=()):
     """The instructions and the allocations of one operation, for each of them."""
-    copy = callgrind.without_debug_information(binary, ROOT / ".build/bench-count")
+    copy = callgrind.without_debug_information(binary)
     counted = {}
     for name, operations, profile in callgrind.sections(copy, ["bench-count", *arguments], BOUNDARY):
         counted[name] = {

@@ -26,11 +26,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 # The first that a function's name fits is its stage. Names are demangled.
 STAGES = [
-    ("unmask", "the mask of the frame is taken off, its text is checked", r"[uU]nmask|UTF8Validation|webSocketMask"),
+    ("unmask", "the mask of the frame is taken off, its text is checked", r"[uU]nmask|masked\(by|UTF8Validation|webSocketMask"),
     ("decode", "JSON becomes a request with drafts of events",
      r"JSONParser|StringScan|JSONValue|JSONObject|JSONNumber|MemberReader|EventDecoder|ClientMessage|EmitRequest|DraftBatch|"
      r"MessageParser|ParsingStateMachine|static EventPayload\.decode"),
-    ("encode", "the event becomes its bytes", r"EventEncoder|MemberWriter|JSONWriter|ByteWriter"),
+    ("encode", "the event becomes its bytes", r"EventEncoder|MemberWriter|JSONWriter|ByteWriter|Timestamp\.write"),
     ("machine", "the order of runs is checked, and the state of the thread changed",
      r"ThreadStateMachine|RunStateMachine|OpenRuns|OpenRun\b|OpenWork|ItemLedger|OpenMessage|RunRests|EndedRuns|ThreadLoad|RunTokens|"
      r"ThreadDeadline"),
@@ -52,12 +52,16 @@ STAGES = [
     ("frame in", "frames are found in the bytes that were read",
      r"InboundFrames|WebSocketInbound|MessageWebSocket|StreamHandler|FirstRequest"),
     ("write", "the transport writes and flushes",
-     r"SessionOutput|WebSocketTransport|PendingStreamWrites|PendingWrites|writev|\bwrite\b|flush|Heartbeat|ProgressStateMachine"),
+     r"SessionOutput|WebSocketTransport|PendingStreamWrites|PendingWrites|writev|\bwrite\b|[fF]lush|Heartbeat|ProgressStateMachine"),
     ("read", "the socket is read", r"readFromSocket|readable\(|readIfNeeded|RecvBuffer|ReadBufferAllocator|recv\b|\bread\b|BaseSocket"),
     ("wake", "loops and tasks are woken, and take turns",
      r"Selector|epoll|eventfd|SelectableEventLoop|MultiThreadedEventLoop|swift_task|swift_job|swift_continuation|dispatch|_dispatch|"
-     r"pthread|Executor|WakeSignal|swift::|TaskGroup|timerfd|Mutex|futex"),
+     r"pthread|Executor|WakeSignal|swift::.*(Task|Job|Actor|Continuation)|TaskGroup|timerfd|Mutex|futex"),
 ]
+# The way of an event through them.
+WAY = (
+    "read", "unmask", "frame in", "decode", "dispatch", "context", "machine", "encode", "commit", "hub", "interest", "frame out", "inbox",
+    "loop", "write", "answer", "wake")
 # What serves the others; shown apart.
 SERVICES = [
     ("counting references", r"^_?swift_(bridgeObject|unknownObject)?_?(retain|release)|^swift_(retain|release|bridgeObject|unknownObject|is[A-Z])|"
@@ -65,13 +69,14 @@ SERVICES = [
     ("memory", r"^_?_?(libc_)?(malloc|free|calloc|realloc|cfree|memalign|posix_memalign|int_malloc|int_free)|malloc_consolidate|unlink_chunk|"
      r"_int_|tcache|arena|sysmalloc"),
     ("copies and comparisons", r"mem(cpy|move|set|cmp|chr)|_mem|strlen|strcmp"),
+    ("checks of exclusive access", r"swift_(begin|end)Access|AccessSet|SwiftTLSContext|__tls_get_addr|swift::runtime::"),
     ("types and casts", r"swift_get|swift_dynamicCast|swift_conforms|swift_checkMetadata|MetadataAccess|metadata|swift_once|swift_project"),
 ]
 
 
 def measure(binary, options, folder):
     """What was counted in the service while events came one after the other, and were read."""
-    copy = callgrind.without_debug_information(binary, ROOT / ".build/bench-count")
+    copy = callgrind.without_debug_information(binary)
     out = f"{folder}/out"
     place = ["--data", f"{folder}/data"] if options.files else ["--in-memory"]
     service = subprocess.Popen(
@@ -104,7 +109,7 @@ def measure(binary, options, folder):
 
 
 def control(service, request):
-    subprocess.run(["callgrind_control", request, str(service.pid)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["callgrind_control", request, str(service.pid)], check=True, capture_output=True)
 
 
 def demangled(names):
@@ -166,8 +171,8 @@ def report(events, profile, options):
                 functions[stage][texts[name]] += cost * share
             rest[texts[name]] += cost * (1 - sum(known.values()))
     total = sum(profile.own.values())
-    print(f"| stage | | its own code | with what it uses | of all |\n|---|---|---|---|---|")
-    for number, (name, what, _) in enumerate(STAGES):
+    print("| stage | | its own code | with what it uses | of all |\n|---|---|---|---|---|")
+    for number, (name, what, _) in sorted(enumerate(STAGES), key=lambda stage: WAY.index(stage[1][0])):
         whole = own[number] + given[number]
         print(f"| {name} | {what} | {own[number] / events:,.0f} | {whole / events:,.0f} | {whole / total:.1%} |")
     print(f"| what belongs to none | | | {sum(rest.values()) / events:,.0f} | {sum(rest.values()) / total:.1%} |")

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsHub
 
 /// Measures what an event costs that a number of subscribers follow, one event a commit: nothing is there to be coalesced.
 struct SubscriberBenchmark {
