@@ -91,6 +91,7 @@ test: .build/setup/browser
 	    wait $$races && exit $$fuzzed
 	@$(step) 'simulation, bugs' $(python) Tests/Mutations/mutations.py --self-test
 	@$(step) 'instructions self-test' $(with_checked) $(python) Tests/Bench/count.py --self-test
+	@$(step) 'stages self-test' $(python) Tests/Bench/stages.py --self-test
 	@$(step) 'instructions' $(with_checked) $(python) Tests/Bench/count.py
 	@$(step) 'swift tests' $(with_checked) .ci/swift-tests
 	@$(step) 'JavaScript' $(with_checked) .ci/javascript

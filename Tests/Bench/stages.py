@@ -9,6 +9,7 @@ references, memory, copies, collections) is given to those that call it, in prop
   stages.py --in-flight 64      as many events on the way at a time
   stages.py --files             of a log in files
   stages.py --functions         and the functions with most instructions of their own, of each stage
+  stages.py --self-test         that what is used by two stages is given to both, in proportion
 """
 
 import argparse
@@ -149,45 +150,97 @@ def attributed(profile, kinds):
     return shares
 
 
-def report(events, profile, options):
-    names = set(profile.own) | {name for call in profile.calls for name in call}
-    texts = demangled(names)
-    kinds = {name: stage_of(texts[name]) for name in names}
-    shares = attributed(profile, kinds)
-    own, given, services = collections.Counter(), collections.Counter(), collections.Counter()
-    functions = collections.defaultdict(collections.Counter)
-    rest = collections.Counter()
-    for name, cost in profile.own.items():
-        kind, number = kinds[name]
-        if kind == "stage":
-            own[number] += cost
-            functions[number][texts[name]] += cost
-        else:
-            if kind == "service":
-                services[number] += cost
+class Costs:
+    """What was counted, by stages."""
+
+    def __init__(self, profile, texts):
+        kinds = {name: stage_of(text) for name, text in texts.items()}
+        shares = attributed(profile, kinds)
+        self.own, self.whole, self.services = collections.Counter(), collections.Counter(), collections.Counter()
+        self.functions = collections.defaultdict(collections.Counter)
+        self.rest = collections.Counter()
+        for name, cost in profile.own.items():
+            kind, number = kinds[name]
+            if kind == "stage":
+                self.own[number] += cost
+            elif kind == "service":
+                self.services[number] += cost
             known = shares.get(name, {})
             for stage, share in known.items():
-                given[stage] += cost * share
-                functions[stage][texts[name]] += cost * share
-            rest[texts[name]] += cost * (1 - sum(known.values()))
-    total = sum(profile.own.values())
+                self.whole[stage] += cost * share
+                self.functions[stage][texts[name]] += cost * share
+            self.rest[texts[name]] += cost * (1 - sum(known.values()))
+
+
+def report(events, profile, options):
+    costs = Costs(profile, demangled(set(profile.own) | {name for call in profile.calls for name in call}))
+    total, rest = profile.instructions, sum(costs.rest.values())
     print("| stage | | its own code | with what it uses | of all |\n|---|---|---|---|---|")
     for number, (name, what, _) in sorted(enumerate(STAGES), key=lambda stage: WAY.index(stage[1][0])):
-        whole = own[number] + given[number]
-        print(f"| {name} | {what} | {own[number] / events:,.0f} | {whole / events:,.0f} | {whole / total:.1%} |")
-    print(f"| what belongs to none | | | {sum(rest.values()) / events:,.0f} | {sum(rest.values()) / total:.1%} |")
+        whole = costs.whole[number]
+        print(f"| {name} | {what} | {costs.own[number] / events:,.0f} | {whole / events:,.0f} | {whole / total:.1%} |")
+    print(f"| what belongs to none | | | {rest / events:,.0f} | {rest / total:.1%} |")
     print(f"| **one event** | | | **{total / events:,.0f}** | |\n\n| used by all of them | instructions | of all |\n|---|---|---|")
     for number, (name, _) in enumerate(SERVICES):
-        print(f"| {name} | {services[number] / events:,.0f} | {services[number] / total:.1%} |")
+        print(f"| {name} | {costs.services[number] / events:,.0f} | {costs.services[number] / total:.1%} |")
     print(f"| memory allocations | {profile.allocations / events:.1f} | |")
     if options.functions:
-        for number, (name, _, _) in enumerate(STAGES):
+        named = [(name, costs.functions[number]) for number, (name, _, _) in enumerate(STAGES)]
+        for name, functions in [*named, ("of no stage", costs.rest)]:
             print(f"\n{name}")
-            for function, cost in functions[number].most_common(12):
+            for function, cost in functions.most_common(12):
                 print(f"  {cost / events:>9,.0f}  {function[:150]}")
-        print("\nof no stage")
-        for function, cost in rest.most_common(30):
-            print(f"  {cost / events:>9,.0f}  {function[:150]}")
+
+
+EXAMPLE = """# callgrind format
+desc: Trigger: --dump-before=boundary
+events: Ir
+fn=(1) ExecutionContext.emit
+0 100
+cfn=(2) swift_retain
+calls=2 0
+0 20
+fn=(3) JSONParser.value
+0 50
+cfn=(4) ByteBuffer.copy
+calls=1 0
+0 60
+fn=(4)
+0 30
+cfn=(2)
+calls=4 0
+0 30
+cfn=(5) malloc
+calls=3 0
+0 0
+fn=(2)
+0 50
+fn=(6) something that nobody calls
+0 7
+totals: 237
+"""
+
+
+def self_test():
+    with tempfile.NamedTemporaryFile("w", suffix=".1") as file:
+        file.write(EXAMPLE)
+        file.flush()
+        profile = callgrind.Profile(file.name)
+    costs = Costs(profile, {name: name for name in set(profile.own) | {name for call in profile.calls for name in call}})
+    number = {name: number for number, (name, _, _) in enumerate(STAGES)}
+    expected = [
+        ("all instructions", profile.instructions, 237), ("allocations", profile.allocations, 3),
+        ("the context's own", costs.own[number["context"]], 100), ("decode's own", costs.own[number["decode"]], 50),
+        ("the context with its part of the counting", costs.whole[number["context"]], 120),
+        ("decode with what it uses, and with what that uses", costs.whole[number["decode"]], 110),
+        ("of no stage", sum(costs.rest.values()), 7), ("the dump's trigger", profile.trigger, "--dump-before=boundary"),
+    ]
+    wrong = [f"{title}: {found}, and not {right}" for title, found, right in expected
+             if (found != right if isinstance(right, str) else abs(found - right) > 1e-6)]
+    for sentence in wrong:
+        print(f"self-test: {sentence}")
+    print(f"stages, self-test: {len(expected) - len(wrong)} of {len(expected)} as expected")
+    return 1 if wrong else 0
 
 
 def main():
@@ -197,14 +250,18 @@ def main():
     parser.add_argument("--in-flight", type=int, default=1)
     parser.add_argument("--files", action="store_true")
     parser.add_argument("--functions", action="store_true")
+    parser.add_argument("--self-test", action="store_true")
     options = parser.parse_args()
+    if options.self_test:
+        return self_test()
     if not callgrind.is_there():
         sys.exit("stages: counting instructions needs Valgrind")
     with tempfile.TemporaryDirectory() as folder:
         events, profile = measure(options.binary, options, folder)
     print(f"{events} events, {options.in_flight} on the way at a time, {'in files' if options.files else 'in memory'}\n")
     report(events, profile, options)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

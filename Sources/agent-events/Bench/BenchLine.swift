@@ -2,24 +2,24 @@ import AgentEvents
 import Foundation
 
 /// The outcome of one measurement: a line for people, and numbers for programs.
-struct BenchReport: Sendable {
+package struct BenchReport: Sendable {
     let name: String
     let figure: String
     let note: String
     /// What was measured, and with what, by names that say the unit.
     let values: KeyValuePairs<String, Double>
 
-    init(_ name: String, _ figure: String, _ note: String, _ values: KeyValuePairs<String, Double>) {
+    package init(_ name: String, _ figure: String, _ note: String, _ values: KeyValuePairs<String, Double>) {
         self.name = name
         self.figure = figure
         self.note = note
         self.values = values
     }
 
-    var text: String { name.padding(toLength: 18, withPad: " ", startingAt: 0) + figure + "  (" + note + ")" }
+    package var text: String { name.padding(toLength: 18, withPad: " ", startingAt: 0) + figure + "  (" + note + ")" }
 
-    /// One JSON object: `{"name":"emit","rate_per_s":1200000.0}`.
-    var json: String {
+    /// One JSON object: `{"name":"emit","events_per_s":1200000.0}`.
+    package var json: String {
         let members = values.map { "\"\($0.key)\":\($0.value)" }
         return "{\"name\":\"\(name)\",\(members.joined(separator: ","))}"
     }
