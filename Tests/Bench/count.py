@@ -23,9 +23,10 @@ import callgrind
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BASELINE = pathlib.Path(__file__).resolve().parent / "baseline.json"
-BOUNDARY = "*CountedSectionO8boundary*"
+BOUNDARY = "*CountedSection?8boundary*"
 TOLERANCE = 0.05
-FIELDS = ("instructions", "allocations")
+# What is counted, and what may be more whatever it was before: of few allocations each is much.
+FIELDS = {"instructions": 0, "allocations": 0.05}
 
 
 def count(binary, arguments=()):
@@ -51,16 +52,20 @@ def conditions():
     return {"swift": re.search(r"Swift version (\S+)", version)[1], "machine": platform.machine()}
 
 
+def change(now, then):
+    return f", {(now / then - 1) * 100:+.1f} %" if then else ""
+
+
 def judge(counted, known):
     """What has become dearer, as sentences."""
     for name, before in known.items():
         if name not in counted:
             yield f"{name} is not counted any longer"
             continue
-        for field in FIELDS:
+        for field, slack in FIELDS.items():
             now, then = counted[name][field], before[field]
-            if now > then * (1 + TOLERANCE):
-                yield f"{name}: {now:,} {field} an operation, {then:,} before: {(now / max(then, 0.01) - 1) * 100:+.1f} %"
+            if now > then * (1 + TOLERANCE) + slack:
+                yield f"{name}: {now:,} {field} an operation, {then:,} before{change(now, then)}"
     for name in counted.keys() - known.keys():
         yield f"{name} has no counts to compare with (--record)"
 
@@ -68,11 +73,8 @@ def judge(counted, known):
 def table(counted, known):
     print(f"{'operation':16} {'instructions':>14} {'allocations':>12}   since the counts that are known")
     for name, now in counted.items():
-        change = ""
-        if name in known:
-            change = ", ".join(
-                f"{(now[field] / max(known[name][field], 0.01) - 1) * 100:+.1f} %" for field in FIELDS)
-        print(f"{name:16} {now['instructions']:>14,} {now['allocations']:>12}   {change}")
+        changes = [change(now[field], known[name][field]).lstrip(", ") or "0" for field in FIELDS if name in known]
+        print(f"{name:16} {now['instructions']:>14,} {now['allocations']:>12}   {', '.join(changes)}")
 
 
 def check(options):
@@ -121,10 +123,10 @@ def self_test(options):
         return list(judge({name: {"instructions": instructions, "allocations": allocations}}, known))
 
     missed = []
-    if sentences() or sentences(1049, 2.0) or sentences(900, 1.0):
+    if sentences() or sentences(1049, 2.1) or sentences(900, 1.0):
         missed.append("what is as dear as before, or cheaper, is refused")
     for title, found in [
-        ("6 % more instructions", sentences(1060)), ("an allocation in ten operations", sentences(1000, 2.11)),
+        ("6 % more instructions", sentences(1060)), ("an allocation in five operations", sentences(1000, 2.2)),
         ("an operation that is gone", sentences(name="other")),
     ]:
         if not found:
