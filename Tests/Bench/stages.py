@@ -5,8 +5,8 @@ event at one follower, stage by stage.
 The service runs under Callgrind, so these are instructions of its own code, and not of the kernel. What serves many stages (counting
 references, memory, copies, collections) is given to those that call it, in proportion; a second table says how much of it there is.
 
-  stages.py                     a table for documentation, of a log in memory, events one at a time
-  stages.py --in-flight 64      as many events on the way at a time
+  stages.py                     tables for documentation, of a log in memory: events one at a time, and 64 on the way
+  stages.py --in-flight 1 16    as many events on the way at a time
   stages.py --files             of a log in files
   stages.py --functions         and the functions with most instructions of their own, of each stage
   stages.py --self-test         that what is used by two stages is given to both, in proportion
@@ -75,7 +75,7 @@ SERVICES = [
 ]
 
 
-def measure(binary, options, folder):
+def measure(binary, in_flight, options, folder):
     """What was counted in the service while events came one after the other, and were read."""
     copy = callgrind.without_debug_information(binary)
     out = f"{folder}/out"
@@ -95,15 +95,15 @@ def measure(binary, options, folder):
 
         piece = '{"type":"message_delta","run_id":"r_1","data":{"message_id":"m_1","text":"word "}}'
         emit('{"type":"agent_started","run_id":"r_1","agent":"bench","data":{}}')
-        batch = [piece] * options.in_flight
-        for _ in range(max(1, 256 // options.in_flight)):
+        batch = [piece] * in_flight
+        for _ in range(max(1, 256 // in_flight)):
             emit(*batch)
         control(service, "--zero")
-        batches = max(1, options.events // options.in_flight)
+        batches = max(1, options.events // in_flight)
         for _ in range(batches):
             emit(*batch)
         control(service, "--dump")
-        return batches * options.in_flight, callgrind.profiles(out)[-1]
+        return batches * in_flight, callgrind.profiles(out)[-1]
     finally:
         service.terminate()
         service.communicate()
@@ -172,22 +172,42 @@ class Costs:
             self.rest[texts[name]] += cost * (1 - sum(known.values()))
 
 
-def report(events, profile, options):
-    costs = Costs(profile, demangled(set(profile.own) | {name for call in profile.calls for name in call}))
-    total, rest = profile.instructions, sum(costs.rest.values())
-    print("| stage | | its own code | with what it uses | of all |\n|---|---|---|---|---|")
+def report(measured, options):
+    """Tables for documentation.
+
+    - measured: for each number of events on the way how many there were, and what was counted.
+    """
+    columns = []
+    for in_flight, (events, profile) in measured.items():
+        costs = Costs(profile, demangled(set(profile.own) | {name for call in profile.calls for name in call}))
+        columns.append((in_flight, events, profile, costs))
+    heads = [f"{in_flight} on the way" if in_flight > 1 else "one at a time" for in_flight, *_ in columns]
+
+    def row(*cells):
+        print("| " + " | ".join(cells) + " |")
+
+    def cells(cost):
+        return [f"{cost(costs, profile) / events:,.0f}, {cost(costs, profile) / profile.instructions:.1%}"
+                for _, events, profile, costs in columns]
+
+    row("stage", "", *heads)
+    print("|---|---|" + "---|" * len(columns))
     for number, (name, what, _) in sorted(enumerate(STAGES), key=lambda stage: WAY.index(stage[1][0])):
-        whole = costs.whole[number]
-        print(f"| {name} | {what} | {costs.own[number] / events:,.0f} | {whole / events:,.0f} | {whole / total:.1%} |")
-    print(f"| what belongs to none | | | {rest / events:,.0f} | {rest / total:.1%} |")
-    print(f"| **one event** | | | **{total / events:,.0f}** | |\n\n| used by all of them | instructions | of all |\n|---|---|---|")
+        row(name, what, *cells(lambda costs, _, number=number: costs.whole[number]))
+    row("others", "what works for none of these", *cells(lambda costs, _: sum(costs.rest.values())))
+    row("**one event**", "", *[f"**{profile.instructions / events:,.0f}**" for _, events, profile, _ in columns])
+    print()
+    row("used by all of them", *heads)
+    print("|---|" + "---|" * len(columns))
     for number, (name, _) in enumerate(SERVICES):
-        print(f"| {name} | {costs.services[number] / events:,.0f} | {costs.services[number] / total:.1%} |")
-    print(f"| memory allocations | {profile.allocations / events:.1f} | |")
-    if options.functions:
+        row(name, *cells(lambda costs, _, number=number: costs.services[number]))
+    row("allocations", *[f"{profile.allocations / events:.1f}" for _, events, profile, _ in columns])
+    if not options.functions:
+        return
+    for in_flight, events, _, costs in columns:
         named = [(name, costs.functions[number]) for number, (name, _, _) in enumerate(STAGES)]
         for name, functions in [*named, ("of no stage", costs.rest)]:
-            print(f"\n{name}")
+            print(f"\n{name}, {in_flight} on the way")
             for function, cost in functions.most_common(12):
                 print(f"  {cost / events:>9,.0f}  {function[:150]}")
 
@@ -247,7 +267,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / ".build/release/agent-events")
     parser.add_argument("--events", type=int, default=1024)
-    parser.add_argument("--in-flight", type=int, default=1)
+    parser.add_argument("--in-flight", type=int, nargs="+", default=[1, 64], help="how many events are on the way at a time")
     parser.add_argument("--files", action="store_true")
     parser.add_argument("--functions", action="store_true")
     parser.add_argument("--self-test", action="store_true")
@@ -256,10 +276,11 @@ def main():
         return self_test()
     if not callgrind.is_there():
         sys.exit("stages: counting instructions needs Valgrind")
-    with tempfile.TemporaryDirectory() as folder:
-        events, profile = measure(options.binary, options, folder)
-    print(f"{events} events, {options.in_flight} on the way at a time, {'in files' if options.files else 'in memory'}\n")
-    report(events, profile, options)
+    measured = {}
+    for in_flight in options.in_flight:
+        with tempfile.TemporaryDirectory() as folder:
+            measured[in_flight] = measure(options.binary, in_flight, options, folder)
+    report(measured, options)
     return 0
 
 

@@ -15,15 +15,16 @@ struct SubscriberBenchmark {
                 CountingSessions.subscribe(to: BenchRequest.thread, after: "now"), awaitingLives: count)
             let context = try await hub.runtime.context(user: "u_bench", thread: BenchRequest.thread)
             let draft = BenchEvent.thinking(run: "r_bench", thread: BenchRequest.thread)
-            try await sessions.awaitWrites(count) {
-                try await context.emit(EventDraft(runID: "r_bench", agent: "bench", .agentStarted(AgentStarted())))
-            }
+            try await sessions.countWrites(by: count)
+            try await context.emit(EventDraft(runID: "r_bench", agent: "bench", .agentStarted(AgentStarted())))
+            await sessions.waitForWrites()
             let clock = ContinuousClock()
             let processorStart = ProcessorTime.ofThisProcess()
             let start = clock.now
             var events = 0
             while start.duration(to: clock.now) < .seconds(seconds) {
-                try await sessions.awaitWrites(count) { try await context.emit(draft) }
+                try await context.emit(draft)
+                await sessions.waitForWrites()
                 events += 1
             }
             let cost = (ProcessorTime.ofThisProcess() - processorStart) / Double(events)

@@ -16,6 +16,8 @@ final class CountingSessions: Sendable {
         var sessions: [StreamSession] = []
         /// What is to come before those who wait are woken.
         var awaitedWrites = 0
+        /// What is to come then, before they are woken again.
+        var nextAwaitedWrites = 0
         var awaitedLives = 0
     }
 
@@ -50,13 +52,16 @@ final class CountingSessions: Sendable {
         try await perform(awaitingLives: count) { $0.sessions.forEach { Self.tell($0, message) } }
     }
 
-    /// Returns when a body has returned, and this number of writes has followed its call.
-    func awaitWrites(_ count: Int, _ body: () async throws -> Void) async throws {
+    /// From now on ``waitForWrites()`` returns with each of this number of writes: nothing else goes to the event loop.
+    func countWrites(by count: Int) async throws {
         let state = state
-        eventLoop.execute { state.value.awaitedWrites = count }
-        try await body()
-        _ = await arrivals.wait()
+        try await eventLoop.submit {
+            state.value.awaitedWrites = count
+            state.value.nextAwaitedWrites = count
+        }.get()
     }
+
+    func waitForWrites() async { _ = await arrivals.wait() }
 
     private func perform(
         awaitingWrites writes: Int = 0,
@@ -96,7 +101,10 @@ private final class CountingTransport: StreamTransport {
     func write(_ messages: ByteBuffer) {
         if state.awaitedWrites > 0 {
             state.awaitedWrites -= 1
-            if state.awaitedWrites == 0 { arrivals.signal() }
+            if state.awaitedWrites == 0 {
+                state.awaitedWrites = state.nextAwaitedWrites
+                arrivals.signal()
+            }
         } else if state.awaitedLives > 0, endsWithLive(messages) {
             state.awaitedLives -= 1
             if state.awaitedLives == 0 { arrivals.signal() }

@@ -32,11 +32,12 @@ struct StreamOperations {
                 CountingSessions.subscribe(to: BenchRequest.thread, after: "now"), awaitingLives: count)
             let context = try await hub.runtime.context(user: "u_bench", thread: BenchRequest.thread)
             let draft = BenchEvent.thinking(run: "r_bench", thread: BenchRequest.thread)
-            try await sessions.awaitWrites(count) {
-                try await context.emit(EventDraft(runID: "r_bench", agent: "bench", .agentStarted(AgentStarted())))
-            }
+            try await sessions.countWrites(by: count)
+            try await context.emit(EventDraft(runID: "r_bench", agent: "bench", .agentStarted(AgentStarted())))
+            await sessions.waitForWrites()
             try await section.run(warmUp: 8) {
-                try await sessions.awaitWrites(count) { try await context.emit(draft) }
+                try await context.emit(draft)
+                await sessions.waitForWrites()
             }
         }
     }
