@@ -1,6 +1,6 @@
 # Build, run and check. `make` alone lists what there is.
 
-.PHONY: help run test browser soak mutations simulate-coverage bench bench-peers lint format docs screenshots clean
+.PHONY: help run test browser soak mutations simulate-coverage bench bench-peers bench-plots bench-stages lint format docs screenshots clean
 
 python := .build/venv/bin/python
 step := .ci/step
@@ -52,9 +52,13 @@ help:
 	@echo '              an hour at most'
 	@echo 'make simulate-coverage'
 	@echo '              build the simulation with counters, and print how much of the product it runs'
-	@echo 'make bench    build for speed and measure'
+	@echo 'make bench    build for speed, measure, and count instructions and allocations of single operations'
 	@echo 'make bench-peers'
 	@echo '              build for speed, and measure beside other servers, where the folder with them is'
+	@echo 'make bench-plots'
+	@echo '              build for speed, and draw what grows with what: .build/plots'
+	@echo 'make bench-stages'
+	@echo '              build for speed, and count what one event of another program costs, stage by stage'
 	@echo 'make lint     check the format of the Swift files'
 	@echo 'make format   format the Swift files'
 	@echo 'make docs     write the documentation to .docs'
@@ -86,6 +90,9 @@ test: .build/setup/browser
 	    $(step) 'fuzzing' $(with_checked) $(checked_simulation) --fuzz 1000000 --seed $(seed); fuzzed=$$?; \
 	    wait $$races && exit $$fuzzed
 	@$(step) 'simulation, bugs' $(python) Tests/Mutations/mutations.py --self-test
+	@$(step) 'instructions self-test' $(with_checked) $(python) Tests/Bench/count.py --self-test
+	@$(step) 'stages self-test' $(python) Tests/Bench/stages.py --self-test
+	@$(step) 'instructions' $(with_checked) $(python) Tests/Bench/count.py
 	@$(step) 'swift tests' $(with_checked) .ci/swift-tests
 	@$(step) 'JavaScript' $(with_checked) .ci/javascript
 	@$(step) 'third-party self-tests' $(with_checked) .ci/self-tests $(python) ThirdParty $(third_party)
@@ -145,13 +152,22 @@ mutations: .build/setup/checks
 simulate-coverage: .build/setup/build
 	@.ci/coverage $(arguments)
 
-bench: .build/setup/build
+bench: .build/setup/checks
 	@swift build -c release --product agent-events
-	@exec $(as_usual) .build/release/agent-events bench $(arguments)
+	@$(as_usual) .build/release/agent-events bench $(arguments)
+	@[ -n '$(arguments)' ] || $(as_usual) python3 Tests/Bench/count.py --show --binary .build/release/agent-events
 
 bench-peers: .build/setup/build
 	@swift build -c release --product agent-events
 	@exec $(as_usual) .ci/bench-peers $(arguments)
+
+bench-plots: .build/setup/build
+	@swift build -c release --product agent-events
+	@exec $(as_usual) python3 Tests/Bench/plots.py $(arguments)
+
+bench-stages: .build/setup/checks
+	@swift build -c release --product agent-events
+	@exec $(as_usual) python3 Tests/Bench/stages.py $(arguments)
 
 lint:
 	@.ci/page --check

@@ -17,7 +17,7 @@ struct AgentEventsCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, TailCommand.self, EmitCommand.self, CommandCommand.self, ValidateCommand.self,
             ReplayCommand.self, TokenCommand.self, ConfigCommand.self, DoctorCommand.self, AuditCommand.self,
-            BackupCommand.self, BenchCommand.self, ConformanceCommand.self,
+            BackupCommand.self, BenchCommand.self, CountCommand.self, ConformanceCommand.self,
         ])
 
     /// Puts the settings of the environment and of a file among the words of the command line, for the commands that have

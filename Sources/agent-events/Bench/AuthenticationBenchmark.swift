@@ -13,7 +13,7 @@ struct AuthenticationBenchmark {
     /// The cost of one connection, in microseconds of processor time.
     static let budget = 200.0
 
-    func run() async throws -> [String] {
+    func run() async throws -> [BenchReport] {
         let secret = String(repeating: "benchmark ", count: 4)
         let secretPath = folder.appendingPathComponent("secret").path
         try Data(secret.utf8).write(to: URL(fileURLWithPath: secretPath))
@@ -25,18 +25,18 @@ struct AuthenticationBenchmark {
             user: "u_bench", issuedAt: time, expiresAt: Timestamp(milliseconds: time.milliseconds + 86_400_000))
         content.audience = BenchTokens.audience
         let own = try await TokenMaker(secretFile: secretPath).token(content)
-        var lines = [try await measure(own, .hs256, .secretFile(secretPath, .hs256))]
+        var reports = [try await measure(own, .hs256, .secretFile(secretPath, .hs256))]
         for (algorithm, token) in BenchTokens.signed {
-            lines.append(try await measure(token, algorithm, .keySetFile(setPath)))
+            reports.append(try await measure(token, algorithm, .keySetFile(setPath)))
         }
-        return lines
+        return reports
     }
 
     private func measure(
         _ token: String,
         _ algorithm: TokenAlgorithm,
         _ keys: TokenIssuer.Keys
-    ) async throws -> String {
+    ) async throws -> BenchReport {
         var environment = Environment.system
         environment.wallClock = WallClock { Timestamp(milliseconds: (BenchTokens.issuedAt + 60) * 1000) }
         let authenticator = try await TokenAuthenticator(
@@ -48,11 +48,12 @@ struct AuthenticationBenchmark {
             _ = try await authenticator.authenticate(credentials)
         }
         let again = try await cost { _ = try await authenticator.authenticate(credentials) }
-        return BenchLine.text(
+        return BenchReport(
             "token, \(algorithm.rawValue)",
             "\(BenchLine.rate(1, first)) checked in a second of processor time, \(BenchLine.rate(1, again)) known again",
             "\(BenchLine.microseconds(first)) and \(BenchLine.microseconds(again)) a connection; budget "
-                + "\(Int(Self.budget)) us")
+                + "\(Int(Self.budget)) us",
+            ["first_cpu_us": first * 1e6, "again_cpu_us": again * 1e6])
     }
 
     /// The processor time of one, in seconds.

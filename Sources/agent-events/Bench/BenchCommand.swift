@@ -27,17 +27,34 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "How long the answer is that is emitted in pieces of 4 bytes, in bytes.")
     var answer: Int = 1 << 20
 
+    @Option(help: "How many subscribers an event goes to.")
+    var subscribers: Int = 1000
+
+    @Option(help: "How many contexts are opened.")
+    var threads: Int = 100_000
+
+    @Option(help: "How long the text of each emitted event is, in bytes. Default: 200 bytes for the whole event.")
+    var textBytes: Int?
+
+    @Flag(help: "Print one JSON object a measurement.")
+    var json = false
+
     @Option(help: "Where the temporary log goes.")
     var folder: String = NSTemporaryDirectory()
 
     func validate() throws {
         guard seconds > 0, seconds <= 600 else { throw ValidationError("--seconds is between 0 and 600") }
-        guard stored >= 100_000 else { throw ValidationError("--stored is at least 100000") }
+        guard stored >= 10_000 else { throw ValidationError("--stored is at least 10000") }
+        guard 1...100_000 ~= subscribers else { throw ValidationError("--subscribers is between 1 and 100000") }
+        guard 1...2_000_000 ~= threads else { throw ValidationError("--threads is between 1 and 2000000") }
+        guard textBytes.map({ 1...500_000 ~= $0 }) ?? true else {
+            throw ValidationError("--text-bytes is between 1 and 500000")
+        }
         guard answer >= 1024, answer <= 1 << 26 else { throw ValidationError("--answer is between 1024 and 67108864") }
     }
 
     func run() async throws {
-        print("agent-events bench: events of 200 bytes; budgets in parentheses")
+        if !json { print("agent-events bench: events of 200 bytes; budgets in parentheses") }
         // In a child task: from top-level code each hop to an actor would leave the main executor and hide everything.
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await measure() }
@@ -49,38 +66,50 @@ struct BenchCommand: AsyncParsableCommand {
         for part in BenchPart.allCases where parts.isEmpty || parts.contains(part) {
             switch part {
             case .emit:
-                print(try await EmitBenchmark(seconds: seconds).run())
+                report(try await EmitBenchmark(seconds: seconds, textByteCount: textBytes).run())
             case .commit:
                 for durability in [FileEventLog.Durability.process, .disk] {
                     try await inTemporaryFolder { folder in
-                        print(
+                        report(
                             try await CommitBenchmark(seconds: seconds, durability: durability, folder: folder).run())
                     }
                 }
             case .replay:
                 try await inTemporaryFolder { folder in
-                    print(try await ReplayBenchmark(stored: stored, folder: folder).run())
+                    report(try await ReplayBenchmark(stored: stored, folder: folder).run())
                 }
             case .context:
-                print(try await ContextBenchmark().run())
+                report(try await ContextBenchmark(count: threads).run())
             case .remote:
-                print(try await RemoteBenchmark(byteCount: answer).run())
+                report(try await RemoteBenchmark(byteCount: answer).run())
+            case .subscribers:
+                report(try await SubscriberBenchmark(count: subscribers, seconds: seconds).run())
             case .endedRuns:
                 try await inTemporaryFolder { folder in
-                    print(try await EndedRunsBenchmark(folder: folder).run())
+                    report(try await EndedRunsBenchmark(folder: folder).run())
                 }
             case .authentication:
                 try await inTemporaryFolder { folder in
-                    for line in try await AuthenticationBenchmark(seconds: seconds, folder: folder).run() {
-                        print(line)
+                    for measured in try await AuthenticationBenchmark(seconds: seconds, folder: folder).run() {
+                        report(measured)
                     }
                 }
             }
         }
     }
 
+    private func report(_ measured: BenchReport) { print(json ? measured.json : measured.text) }
+
     private func inTemporaryFolder(_ body: (URL) async throws -> Void) async throws {
-        let url = URL(fileURLWithPath: folder).appendingPathComponent("agent-events-bench-\(UUID().uuidString)")
+        try await BenchFolder.within(folder, body)
+    }
+}
+
+/// A folder for a log that is measured.
+enum BenchFolder {
+    /// Makes a folder, and removes it afterwards.
+    static func within(_ parent: String, _ body: (URL) async throws -> Void) async throws {
+        let url = URL(fileURLWithPath: parent).appendingPathComponent("agent-events-bench-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         do {
             try await body(url)
@@ -94,6 +123,6 @@ struct BenchCommand: AsyncParsableCommand {
 
 /// A part of the benchmark.
 enum BenchPart: String, CaseIterable, ExpressibleByArgument, Sendable {
-    case emit, commit, replay, context, remote, authentication
+    case emit, commit, replay, context, remote, subscribers, authentication
     case endedRuns = "ended-runs"
 }

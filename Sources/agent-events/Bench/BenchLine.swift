@@ -1,11 +1,32 @@
+import AgentEvents
 import Foundation
 
-/// One line of the report.
-enum BenchLine {
-    static func text(_ name: String, _ figure: String, _ note: String) -> String {
-        name.padding(toLength: 18, withPad: " ", startingAt: 0) + figure + "  (" + note + ")"
+/// The outcome of one measurement: a line for people, and numbers for programs.
+package struct BenchReport: Sendable {
+    let name: String
+    let figure: String
+    let note: String
+    /// What was measured, and with what, by names that say the unit.
+    let values: KeyValuePairs<String, Double>
+
+    package init(_ name: String, _ figure: String, _ note: String, _ values: KeyValuePairs<String, Double>) {
+        self.name = name
+        self.figure = figure
+        self.note = note
+        self.values = values
     }
 
+    package var text: String { name.padding(toLength: 18, withPad: " ", startingAt: 0) + figure + "  (" + note + ")" }
+
+    /// One JSON object: `{"name":"emit","events_per_s":1200000.0}`.
+    package var json: String {
+        let members = values.map { "\"\($0.key)\":\($0.value)" }
+        return "{\"name\":\"\(name)\",\(members.joined(separator: ","))}"
+    }
+}
+
+/// Figures as people read them.
+enum BenchLine {
     /// So many in a second, in thousands.
     static func rate(_ count: Int, _ seconds: Double) -> String {
         String(format: "%.0f k", Double(count) / seconds / 1000)

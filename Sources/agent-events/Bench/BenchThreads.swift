@@ -28,12 +28,14 @@ final class BenchThreads {
 enum BenchEvent {
     static let byteCount = 200
 
-    static func thinking(run: RunID, thread: ThreadID) -> EventDraft {
+    /// - Parameter textByteCount: the length of the text; `nil` for that with which the event has 200 bytes.
+    static func thinking(run: RunID, thread: ThreadID, textByteCount: Int? = nil) -> EventDraft {
         let empty = AgentEvent(
             id: EventID(generation: 1, sequence: 1000), threadID: thread, runID: run, agent: "bench",
             time: WallClock.system.now(), payload: .agentThinking(AgentThinking(thoughtID: "th_bench", text: "")))
         let base = (try? EventEncoder.encode(empty).count) ?? 0
-        let text = String(repeating: "thinking ", count: 30).prefix(max(0, byteCount - base))
+        let textCount = textByteCount ?? max(0, byteCount - base)
+        let text = String(repeating: "thinking ", count: textCount / 9 + 1).prefix(textCount)
         return EventDraft(
             runID: run, agent: "bench", .agentThinking(AgentThinking(thoughtID: "th_bench", text: String(text))))
     }

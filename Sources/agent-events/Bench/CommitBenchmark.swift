@@ -12,12 +12,12 @@ struct CommitBenchmark {
     let durability: FileEventLog.Durability
     let folder: URL
 
-    func run() async throws -> String {
+    func run() async throws -> BenchReport {
         var configuration = FileEventLog.Configuration()
         configuration.durability = durability
         let log = FileEventLog(
             path: folder.appendingPathComponent("events.sqlite").path, configuration: configuration)
-        let line = try await withAgentRuntime(log: log) { runtime in
+        let report = try await withAgentRuntime(log: log) { runtime in
             let threads = try await BenchThreads(count: Self.threadCount, runtime: runtime)
             let processorStart = ProcessorTime.ofThisProcess()
             let clock = ContinuousClock()
@@ -34,11 +34,12 @@ struct CommitBenchmark {
             let elapsed = start.duration(to: clock.now).inSeconds
             let processor = ProcessorTime.ofThisProcess() - processorStart
             let budget = durability == .process ? "350 k/s" : "280 k/s"
-            return BenchLine.text(
+            return BenchReport(
                 "commit, \(durability.rawValue)", "\(BenchLine.rate(count, elapsed)) events/s with 64 in flight",
-                "\(BenchLine.rate(count, processor)) per CPU second; budget \(budget)")
+                "\(BenchLine.rate(count, processor)) per CPU second; budget \(budget)",
+                ["events_per_s": Double(count) / elapsed, "cpu_us": processor / Double(count) * 1e6])
         }
         try await log.close()
-        return line
+        return report
     }
 }

@@ -15,13 +15,13 @@ struct EndedRunsBenchmark {
         var byteCount: Int
     }
 
-    func run() async throws -> String {
+    func run() async throws -> BenchReport {
         let (few, many) = (try await figures(Self.few), try await figures(Self.many))
-        return BenchLine.text(
+        return BenchReport(
             "ended runs", "\(BenchLine.microseconds(few.seconds)) a run of 3 events after \(Self.few) runs",
             "\(BenchLine.microseconds(many.seconds)) after \(Self.many), \(BenchLine.ratio(many.seconds, few.seconds)) times; "
-                + "opening the thread takes \(few.byteCount / 1024) kB and \(many.byteCount / 1024) kB; budget the same"
-        )
+                + "opening the thread takes \(few.byteCount / 1024) kB and \(many.byteCount / 1024) kB; budget the same",
+            ["few_cpu_us": few.seconds * 1e6, "many_cpu_us": many.seconds * 1e6])
     }
 
     private func figures(_ count: Int) async throws -> Figures {

@@ -10,7 +10,7 @@ struct RemoteBenchmark {
     /// The length of the answer, in bytes.
     let byteCount: Int
 
-    func run() async throws -> String {
+    func run() async throws -> BenchReport {
         var configuration = RuntimeConfiguration()
         configuration.maximumEventByteCount = 2 * byteCount + (1 << 20)
         return try await withAgentRuntime(log: DiscardingLog(), configuration: configuration) { runtime in
@@ -27,9 +27,10 @@ struct RemoteBenchmark {
                 costs.append((ProcessorTime.ofThisProcess() - start) / Double(count))
             }
             let (first, last) = (costs[0], costs[costs.count - 1])
-            return BenchLine.text(
+            return BenchReport(
                 "remote", "\(BenchLine.microseconds(first)) an event at the start of \(byteCount) bytes",
-                "\(BenchLine.microseconds(last)) at the end, \(BenchLine.ratio(last, first)) times; budget the same")
+                "\(BenchLine.microseconds(last)) at the end, \(BenchLine.ratio(last, first)) times; budget the same",
+                ["answer_bytes": Double(byteCount), "first_cpu_us": first * 1e6, "last_cpu_us": last * 1e6])
         }
     }
 }
