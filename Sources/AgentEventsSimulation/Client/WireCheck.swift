@@ -73,6 +73,8 @@ struct WireCheck {
         case .watching, .threads, .unwatched:
             // Who watches looks at it.
             break
+        case .serving, .run, .renewed, .cancel:
+            return InvariantViolation(.protocolKept, "a message to a worker, which nobody is here")
         case .other:
             return InvariantViolation(.protocolKept, "a message with an op that there is not")
         }
@@ -120,7 +122,7 @@ struct WireCheck {
             }
             thread = about
         case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .refreshed, .expiring, .ping, .drain, .pong,
-            .membersChanged, .watching, .threads, .unwatched,
+            .membersChanged, .watching, .threads, .unwatched, .serving, .run, .renewed, .cancel,
             .other:
             return nil
         }
@@ -159,11 +161,11 @@ extension ServerMessage {
         switch self {
         case .subscribed(let tag, _, _, _), .unsubscribed(let tag, _, _), .emitted(let tag, _, _),
             .accepted(let tag, _, _), .refreshed(let tag, _),
-            .pong(let tag), .watching(let tag), .unwatched(let tag, _):
+            .pong(let tag), .watching(let tag), .unwatched(let tag, _), .serving(let tag, _, _, _), .renewed(let tag, _):
             tag?.number
         case .error(let error): error.tag?.number
         case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .expiring, .ping, .drain, .membersChanged,
-            .threads, .other:
+            .threads, .run, .cancel, .other:
             nil
         }
     }

@@ -339,7 +339,7 @@ final class WireClient {
             }
             commander.answered(thread, request, answer)
         case .snapshotPart, .refreshed, .expiring, .pong, .drain, .event, .membersChanged, .watching, .threads,
-            .unwatched,
+            .unwatched, .serving, .run, .renewed, .cancel,
             .other:
             break
         }
