@@ -271,7 +271,8 @@ extension RunFailure {
             guard let attempts else { return lostWithWorker }
             return RunFailure(
                 code: lostCode,
-                message: "the worker that ran the agent was lost before the run ended, in attempt \(attempts), the last one",
+                message:
+                    "the worker that ran the agent was lost before the run ended, in attempt \(attempts), the last one",
                 retryable: false, details: ["attempts": .integer(Int64(attempts))])
         }
     }

@@ -74,7 +74,8 @@ struct LeasedRuns {
         // What one of them starts, the next ones may be of.
         var parents: [RunID: RunID] = [:]
         return drafts.firstIndex { draft in
-            if case .agentStarted(let started) = draft.payload, let run = draft.runID, let parent = started.parentRunID {
+            if case .agentStarted(let started) = draft.payload, let run = draft.runID, let parent = started.parentRunID
+            {
                 parents[run] = parent
             }
             guard let run = draft.runID else {

@@ -152,7 +152,7 @@ public struct AgentWorker: Sendable {
                     end = .agentFailed(AgentFailed(error: failure, durationMilliseconds: 0))
                 }
                 do {
-                    try await task.emit(end)
+                    try await task.emit([.measured(task.run, end)])
                 } catch is CancellationError {
                     // The run has ended elsewhere, or is no longer this worker's.
                 } catch {

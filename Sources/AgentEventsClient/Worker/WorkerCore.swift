@@ -106,7 +106,8 @@ final class WorkerCore: Sendable {
             }
         case .ping:
             try send(.pong)
-        case .event, .welcome, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .accepted, .refreshed, .expiring,
+        case .event, .welcome, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .accepted,
+            .refreshed, .expiring,
             .watching, .threads, .unwatched, .renewed, .drain, .pong, .membersChanged, .other:
             break
         }

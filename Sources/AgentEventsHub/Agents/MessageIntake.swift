@@ -293,7 +293,8 @@ package struct MessageIntake: Sendable {
         let dispatcher = dispatcher
         let rules = RunRequest.Rules(
             // A run of a worker begins when the worker takes it.
-            hasSlot: admission.hasSlot && dispatcher.hasRoom && !(request.agent is WorkerAgent), queueRefusal: admission.queueRefusal,
+            hasSlot: admission.hasSlot && dispatcher.hasRoom && !(request.agent is WorkerAgent),
+            queueRefusal: admission.queueRefusal,
             maximumQueuedCount: configuration.maximumQueuedRunsPerThread, inputAgents: dispatcher.inputAgents)
         let decided: DecidedRequest<RunRequest.Outcome>
         do throws(ProtocolError) {

@@ -17,7 +17,9 @@ extension AgentDispatcher {
                 let attempt = load.queue.first { $0.run == entry.place.run }?.attempt ?? 1
                 return ThreadDecision((self.decide(on: entry, load, agent.settings, at: time).outcome, attempt))
             }
-            guard case .decided(let look) = looked else { preconditionFailure("a request without a key is not repeated") }
+            guard case .decided(let look) = looked else {
+                preconditionFailure("a request without a key is not repeated")
+            }
             let (outcome, number) = look.outcome
             guard case .started(let messages, _) = outcome else { return end(entry, as: outcome) }
             var made = try await offer(of: entry, messages)
@@ -55,7 +57,8 @@ extension AgentDispatcher {
             let head = try await runtime.log.thread(entry.place.thread)?.head
             let prompt = try await QueuedPrompt(entry, messages).read(from: runtime.log)
             return Workers.Offer(
-                thread: entry.place.thread, owner: entry.owner, run: entry.place.run, agent: entry.agent, prompt: prompt,
+                thread: entry.place.thread, owner: entry.owner, run: entry.place.run, agent: entry.agent,
+                prompt: prompt,
                 after: head)
         } catch {
             throw AgentEventsError(.log(error.code), error.message, cause: error)
@@ -81,7 +84,9 @@ extension AgentDispatcher {
             workers.end(lease)
             throw error
         }
-        guard case .decided(let result) = decided else { preconditionFailure("a request without a key is not repeated") }
+        guard case .decided(let result) = decided else {
+            preconditionFailure("a request without a key is not repeated")
+        }
         guard case .started(_, let mayStartOthers) = result.outcome else {
             workers.cancel(lease, .stopped)
             workers.end(lease)

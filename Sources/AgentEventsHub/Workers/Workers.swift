@@ -110,7 +110,8 @@ final class Workers: Sendable {
     ) throws(ProtocolError) -> (kept: [LeaseID], lost: [LeaseID]) {
         for scope in [Scope.serve, .read, .emit] where !principal.scopes.contains(scope) {
             throw ProtocolError(
-                .scopeMissing, "a worker takes the scopes serve, read and emit; these credentials lack \(scope.rawValue)")
+                .scopeMissing,
+                "a worker takes the scopes serve, read and emit; these credentials lack \(scope.rawValue)")
         }
         if let taken = request.agents.first(where: ownAgents.contains) {
             throw ProtocolError(
@@ -282,7 +283,9 @@ final class Workers: Sendable {
 
     /// A run waits until a worker of its agent has room.
     func wait(for agent: AgentName, in thread: ThreadID, of user: UserID) {
-        state.withLock { $0.machine.wait(for: agent, in: WorkersStateMachine.WaitingThread(thread: thread, user: user)) }
+        state.withLock {
+            $0.machine.wait(for: agent, in: WorkersStateMachine.WaitingThread(thread: thread, user: user))
+        }
         changes.signal()
     }
 

@@ -207,7 +207,9 @@ package struct WorkersStateMachine: Sendable {
     private mutating func forgetAgents() {
         while agents.count > limits.rememberedAgents {
             let used = Set(workers.values.flatMap(\.agents))
-            guard let oldest = agents.filter({ !used.contains($0.key) }).min(by: { $0.value.servedAt < $1.value.servedAt })
+            guard
+                let oldest = agents.filter({ !used.contains($0.key) }).min(by: { $0.value.servedAt < $1.value.servedAt }
+                )
             else { return }
             agents[oldest.key] = nil
         }
@@ -265,7 +267,8 @@ package struct WorkersStateMachine: Sendable {
     /// The worker that a run is to be offered to.
     ///
     /// - Parameter excluded: those that may not work in the thread.
-    package func choice(for agent: AgentName, without excluded: Set<Key> = []) -> (key: Key, connection: ConnectionID)? {
+    package func choice(for agent: AgentName, without excluded: Set<Key> = []) -> (key: Key, connection: ConnectionID)?
+    {
         guard !isClosed else { return nil }
         var best: Worker?
         for worker in workers.values
@@ -279,7 +282,9 @@ package struct WorkersStateMachine: Sendable {
     ///
     /// - Returns: `nil` when it has none.
     package mutating func offer(_ lease: LeaseID, to key: Key, at time: Int64) -> ConnectionID? {
-        guard !isClosed, let worker = workers[key], worker.hasRoom, let connection = worker.connection else { return nil }
+        guard !isClosed, let worker = workers[key], worker.hasRoom, let connection = worker.connection else {
+            return nil
+        }
         leases[lease] = Lease(worker: key, offeredUntil: time + limits.offerMilliseconds)
         workers[key]?.used.insert(lease)
         return connection

@@ -32,7 +32,7 @@ struct WireCheck {
         case .unsubscribe(let about): thread = about
         case .emit(let request): thread = request.thread
         case .command(let request): thread = request.thread
-        case .acknowledge, .refresh, .watch, .unwatch, .ping, .pong: return
+        case .acknowledge, .refresh, .watch, .unwatch, .serve, .take, .decline, .renew, .ping, .pong: return
         }
         guard let number = message.tag?.number else { return }
         if unanswered[thread] != nil { witness.count(.requestPipelined) }
@@ -161,7 +161,8 @@ extension ServerMessage {
         switch self {
         case .subscribed(let tag, _, _, _), .unsubscribed(let tag, _, _), .emitted(let tag, _, _),
             .accepted(let tag, _, _), .refreshed(let tag, _),
-            .pong(let tag), .watching(let tag), .unwatched(let tag, _), .serving(let tag, _, _, _), .renewed(let tag, _):
+            .pong(let tag), .watching(let tag), .unwatched(let tag, _), .serving(let tag, _, _, _),
+            .renewed(let tag, _):
             tag?.number
         case .error(let error): error.tag?.number
         case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .expiring, .ping, .drain, .membersChanged,
