@@ -137,8 +137,8 @@ extension ExecutionContext {
         case parked
     }
 
-    /// The worker of a run was lost: the run ends, or stays open for another one, as it would if its process were gone. What still
-    /// comes by the lease is refused.
+    /// The worker of a run was lost: the run ends, or stays open for another one, as it would if its process were gone. What
+    /// still comes by the lease is refused.
     package func lose(_ lease: LeaseID, of run: RunID) async throws(AgentEventsError) -> LostLease {
         var beginning: RunBeginning?
         if case .endAndRepeat? = try recovery(of: run, .loss, at: path.begin()),
@@ -253,8 +253,8 @@ extension ExecutionContext {
         }
     }
 
-    /// What the log has of an open run for which nobody works, and the number of the attempt that continues it; `nil` for one that is
-    /// not open.
+    /// What the log has of an open run for which nobody works, and the number of the attempt that continues it; `nil` for one
+    /// that is not open.
     package func work(of run: RunID) async throws(AgentEventsError) -> ResumedWork? {
         guard let open = path.machine.recoverable(run) else { return nil }
         var work = try await readWork(of: [run])[run]

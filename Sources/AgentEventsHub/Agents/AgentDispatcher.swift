@@ -89,6 +89,7 @@ package final class AgentDispatcher: Sendable {
             })
         let policies = Dictionary(agents.map { ($0.name, $0.recovery) }) { first, _ in first }
         runtime.recover { policies[$0] ?? RunRecovery.Policy(workers.restart(of: $0) ?? .never) }
+        runtime.readBeforeRecovery { await workers.load() }
         workers.onRoom { [weak self] in self?.retry($0) }
         for agent in agents where agent.resumesWithoutSayingHow {
             logger.warning(

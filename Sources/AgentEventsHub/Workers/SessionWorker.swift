@@ -24,7 +24,8 @@ final class SessionWorker {
     func serve(_ request: ServeRequest) throws(ProtocolError) -> (kept: [LeaseID]?, lost: [LeaseID]?) {
         let (kept, lost) = try workers.serve(request, as: identity.principal, on: link)
         name = request.worker
-        return request.leases == nil ? (nil, nil) : (kept, lost)
+        if request.leases == nil { return (nil, nil) }
+        return (kept, lost)
     }
 
     /// - Returns: the run; `nil` when it was taken before.

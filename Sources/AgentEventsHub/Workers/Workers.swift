@@ -1,4 +1,4 @@
-package import AgentEvents
+import AgentEvents
 import AgentEventsProtocol
 import Logging
 import Synchronization
@@ -13,6 +13,8 @@ final class Workers: Sendable {
         var links: [ConnectionID: WorkerLink] = [:]
         var principals: [WorkersStateMachine.Key: Principal] = [:]
         var leases: [LeaseID: WorkerLease] = [:]
+        /// What is stored of the agents, for the next process.
+        var stored: [AgentName: RestartMode] = [:]
     }
 
     /// A run to offer, without what the offer adds.
@@ -32,6 +34,8 @@ final class Workers: Sendable {
     private let identifiers: IdentifierSource
     private let deadline: Duration?
     private let logger: Logger
+    /// `nil` when the log has no place for what the next process has to know.
+    private let store: (any StateStore)?
     /// The agents that work in the service itself.
     private let ownAgents: Set<AgentName>
     /// Signalled when time will change something sooner.
@@ -46,6 +50,7 @@ final class Workers: Sendable {
         logger: Logger
     ) {
         environment = runtime.environment
+        store = runtime.log as? any StateStore
         identifiers = runtime.configuration.identifiers
         deadline = runtime.configuration.runDeadline
         self.ownAgents = Set(ownAgents)
@@ -68,6 +73,44 @@ final class Workers: Sendable {
     }
 
     private var now: Int64 { environment.monotonicMilliseconds }
+
+    // MARK: The next process
+
+    /// Finds out what becomes of the runs of workers that a process before this one had; before that is decided.
+    func load() async {
+        guard let store else { return }
+        do throws(EventLogError) {
+            let values = try await store.loadAll(.worker, thread: nil)
+            state.withLock { state in
+                for value in values {
+                    guard let agent = try? AgentName(value.name),
+                        let mode = RestartMode(word: String(decoding: value.bytes ?? [], as: UTF8.self))
+                    else { continue }
+                    state.stored[agent] = mode
+                    state.machine.remember(agent, mode)
+                }
+            }
+        } catch {
+            logger.warning(
+                "agents of workers not read: their runs of before are lost", metadata: ["error.code": "\(error.code)"])
+        }
+    }
+
+    /// Stores what has changed since.
+    private func save() async {
+        guard let store else { return }
+        let (known, stored) = state.withLock { ($0.machine.restarts, $0.stored) }
+        let changed = known.filter { stored[$0.key] ?? .never != $0.value }
+        guard !changed.isEmpty else { return }
+        do throws(EventLogError) {
+            try await store.save(
+                changed.map { StoredValue(.worker, name: $0.key.rawValue, bytes: Array($0.value.word.utf8)) })
+            state.withLock { $0.stored.merge(changed) { _, new in new } }
+        } catch {
+            // It is tried again with the next change; until then a crash ends their runs.
+            logger.warning("agents of workers not stored", metadata: ["error.code": "\(error.code)"])
+        }
+    }
 
     // MARK: Looking
 
@@ -127,6 +170,7 @@ final class Workers: Sendable {
         } after: { state, serving in
             for lease in serving.kept { state.leases[lease]?.link = link }
         }
+        changes.signal()
         logger.info(
             "worker serves",
             metadata: [
@@ -145,8 +189,8 @@ final class Workers: Sendable {
 
     /// A worker's connection is gone.
     func gone(_ connection: ConnectionID) {
-        perform { machine, _ in
-            machine.gone(connection)
+        perform { machine, now in
+            machine.gone(connection, at: now)
         } before: { state in
             state.links[connection] = nil
         }
@@ -306,6 +350,7 @@ final class Workers: Sendable {
     /// Ends offers and leases when their time is over, until the task is cancelled.
     func watch() async {
         while !Task.isCancelled {
+            await save()
             let (next, hasWaiting) = state.withLock { ($0.machine.nextTime, $0.machine.hasWaiting) }
             // Those that wait are looked at now and then: nobody need come back for them.
             let pause = [next.map { max(1, $0 - now) }, hasWaiting ? 1000 : nil].compactMap(\.self).min()

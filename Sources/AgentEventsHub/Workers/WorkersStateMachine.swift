@@ -122,6 +122,15 @@ package struct WorkersStateMachine: Sendable {
     /// What becomes of the runs of an agent when their worker is lost; `nil` for one that no worker has served.
     package func restart(of agent: AgentName) -> RestartMode? { agents[agent]?.restart }
 
+    /// An agent that workers have served before this process.
+    package mutating func remember(_ agent: AgentName, _ restart: RestartMode) {
+        guard agents[agent] == nil, agents.count < limits.rememberedAgents else { return }
+        agents[agent] = KnownAgent(restart: restart, servedAt: .min / 2)
+    }
+
+    /// The restart modes of all agents that are known.
+    package var restarts: [AgentName: RestartMode] { agents.mapValues(\.restart) }
+
     /// Whether requests for an agent are taken: a worker serves it, or did a moment ago and may come back.
     package func isServed(_ agent: AgentName, at time: Int64) -> Bool {
         guard let known = agents[agent] else { return false }
@@ -167,7 +176,7 @@ package struct WorkersStateMachine: Sendable {
     ) -> Serving {
         var serving = Serving()
         serving.actions = timePassed(to: time)
-        if let other = keys[connection], other != key { serving.actions += gone(connection) }
+        if let other = keys[connection], other != key { serving.actions += gone(connection, at: time) }
         var worker = workers[key] ?? makeWorker(key, at: time)
         if let before = worker.connection, before != connection {
             keys[before] = nil
@@ -216,7 +225,7 @@ package struct WorkersStateMachine: Sendable {
     }
 
     /// A connection is gone. What its worker holds it keeps until the end of its leases; what it was offered it does not.
-    package mutating func gone(_ connection: ConnectionID) -> [Action] {
+    package mutating func gone(_ connection: ConnectionID, at time: Int64) -> [Action] {
         guard let key = keys.removeValue(forKey: connection), var worker = workers[key] else { return [] }
         worker.connection = nil
         var actions: [Action] = []
@@ -226,15 +235,15 @@ package struct WorkersStateMachine: Sendable {
             actions.append(.withdraw(lease))
         }
         workers[key] = worker
-        noteServed(worker)
+        noteServed(worker, at: time)
         forgetIfIdle(key)
         return actions
     }
 
-    private mutating func noteServed(_ worker: Worker) {
+    private mutating func noteServed(_ worker: Worker, at time: Int64) {
         for agent in worker.agents {
             guard let known = agents[agent] else { continue }
-            agents[agent]?.servedAt = max(known.servedAt, worker.heardAt)
+            agents[agent]?.servedAt = max(known.servedAt, time)
         }
     }
 
@@ -410,7 +419,7 @@ package struct WorkersStateMachine: Sendable {
             }
             guard workers[worker.key]?.used.count != worker.used.count else { continue }
             freed += worker.agents
-            noteServed(worker)
+            noteServed(worker, at: worker.heardAt)
             forgetIfIdle(worker.key)
         }
         return actions + retries(of: freed)

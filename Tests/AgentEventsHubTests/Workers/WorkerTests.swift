@@ -10,18 +10,16 @@ import Testing
 @Suite(.timeLimit(.minutes(10)))
 struct WorkerTests {
     private static func withHub(
-        _ log: some EventLog = InMemoryEventLog(),
         agents: [AgentName] = [],
         lease: Duration = .seconds(600),
         configure: (inout HubConfiguration) -> Void = { _ in },
         _ body: (AgentStage) async throws -> Void
     ) async throws {
-        try await AgentStage.with(log, agents: agents) { configuration in
+        let settings = { (configuration: inout HubConfiguration) in
             configuration.workerLease = lease
             configure(&configuration)
-        } _: {
-            try await body($0)
         }
+        try await AgentStage.with(InMemoryEventLog(), agents: agents, configure: settings) { try await body($0) }
     }
 
     private static func types(_ stage: AgentStage, in thread: ThreadID = "t_1") async throws -> [String] {
@@ -87,9 +85,15 @@ struct WorkerTests {
             #expect(try await Self.types(stage) == ["user_message", "agent_queued"])
             try await second.send(.take(again.lease))
             try await second.complete(again)
-            guard case .error(let error) = try await first.ask(.take(offer.lease)) else { return #expect(Bool(false)) }
+            guard case .error(let error) = try await first.ask(.take(offer.lease)) else {
+                Issue.record("that is another one")
+                return
+            }
             #expect(error.code == .leaseLost)
-            guard case .error(let unknown) = try await first.ask(.take("l_none")) else { return #expect(Bool(false)) }
+            guard case .error(let unknown) = try await first.ask(.take("l_none")) else {
+                Issue.record("that is another one")
+                return
+            }
             #expect(unknown.code == .leaseUnknown)
         }
     }
@@ -131,7 +135,10 @@ struct WorkerTests {
             let answer = try await stage.send("Hello", agent: "guide")
             let run = try await worker.take()
             let events = try await stage.waitForEnd(of: answer.run)
-            guard case .agentFailed(let failed)? = events.last?.payload else { return #expect(Bool(false)) }
+            guard case .agentFailed(let failed)? = events.last?.payload else {
+                Issue.record("that is another one")
+                return
+            }
             #expect(failed.error.code == "run.lost")
             #expect(try await worker.cancel() == (run.lease, .lost))
             #expect(try await worker.think(of: run) == .leaseLost)
@@ -149,7 +156,8 @@ struct WorkerTests {
             let again = try await StagedWorker.open(stage.hub)
             let request = ServeRequest(worker: "w_1", agents: ["guide"], leases: [run.lease, "l_other"])
             guard case .serving(_, _, let kept, let lost) = try await again.ask(.serve(request)) else {
-                return #expect(Bool(false))
+                Issue.record("that is another one")
+                return
             }
             #expect(kept == [run.lease] && lost == ["l_other"])
             #expect(try await again.think(of: run, key: "k_1") == nil)
@@ -180,7 +188,10 @@ struct WorkerTests {
             principal.scopes.remove(scope)
             let worker = try await StagedWorker.open(stage.hub, as: principal)
             let answer = try await worker.ask(.serve(ServeRequest(worker: "w_1", agents: ["guide"])))
-            guard case .error(let error) = answer else { return #expect(Bool(false)) }
+            guard case .error(let error) = answer else {
+                Issue.record("that is another one")
+                return
+            }
             #expect(error.code == .scopeMissing && error.message.contains(scope.rawValue))
         }
     }
@@ -189,7 +200,10 @@ struct WorkerTests {
         try await Self.withHub(agents: ["guide"]) { stage in
             let worker = try await StagedWorker.open(stage.hub)
             let answer = try await worker.ask(.serve(ServeRequest(worker: "w_1", agents: ["scout", "guide"])))
-            guard case .error(let error) = answer else { return #expect(Bool(false)) }
+            guard case .error(let error) = answer else {
+                Issue.record("that is another one")
+                return
+            }
             #expect(error.code == .workerAgentTaken && error.message.contains("guide"))
             await #expect(throws: ProtocolError.self) { try await stage.send("Hello", agent: "scout") }
         }
@@ -291,11 +305,17 @@ struct WorkerTests {
                     if case .messageCompleted(let message) = event.payload { message.text } else { nil }
                 }
                 #expect(said == ["You said: Hello"])
-                guard case .agentCompleted(let completed)? = events.last?.payload else { return #expect(Bool(false)) }
+                guard case .agentCompleted(let completed)? = events.last?.payload else {
+                    Issue.record("that is another one")
+                    return
+                }
                 #expect(completed.result == ["attempt": 1])
                 let failing = try await Self.send("fail", stage)
                 let failure = try await stage.waitForEnd(of: failing.run).last?.payload
-                guard case .agentFailed(let failed)? = failure else { return #expect(Bool(false)) }
+                guard case .agentFailed(let failed)? = failure else {
+                    Issue.record("that is another one")
+                    return
+                }
                 #expect(failed.error.code == "error")
                 group.cancelAll()
             }

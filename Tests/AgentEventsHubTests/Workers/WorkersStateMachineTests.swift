@@ -145,7 +145,7 @@ struct WorkersStateMachineTests {
     @Test func withinItsLeaseAWorkerKeepsWhatItNames() {
         var machine = Self.working()
         _ = machine.offer("l_2", to: Self.key, at: 0)
-        #expect(machine.gone("c_1") == [.withdraw("l_2")])
+        #expect(machine.gone("c_1", at: 0) == [.withdraw("l_2")])
         #expect(!machine.hasRoom(for: "guide"))
         let serving = machine.serve(Self.request(leases: ["l_1", "l_2", "l_3"]), as: Self.key, on: "c_2", at: 29_000)
         #expect(serving.kept == ["l_1"] && serving.lost == ["l_2", "l_3"] && serving.actions == [])
@@ -155,7 +155,7 @@ struct WorkersStateMachineTests {
 
     @Test func afterItsLeaseItHasLostIt() {
         var machine = Self.working()
-        _ = machine.gone("c_1")
+        _ = machine.gone("c_1", at: 0)
         let serving = machine.serve(Self.request(leases: ["l_1"]), as: Self.key, on: "c_2", at: 30_000)
         #expect(serving.kept == [] && serving.lost == ["l_1"] && serving.actions == [.lose("l_1")])
     }
@@ -164,7 +164,7 @@ struct WorkersStateMachineTests {
     @Test(arguments: [nil, []] as [[LeaseID]?])
     func whatAWorkerDoesNotNameOverANewConnectionIsLost(_ leases: [LeaseID]?) {
         var machine = Self.working()
-        _ = machine.gone("c_1")
+        _ = machine.gone("c_1", at: 0)
         let serving = machine.serve(Self.request(leases: leases), as: Self.key, on: "c_2", at: 1000)
         #expect(serving.kept == [] && serving.actions == [.lose("l_1")])
         #expect(machine.hasRoom(for: "guide"))
@@ -187,7 +187,7 @@ struct WorkersStateMachineTests {
         let serving = machine.serve(Self.request(), as: Self.key, on: "c_2", at: 1000)
         #expect(serving.actions == [.replaced("c_1"), .lose("l_1")])
         // What is left of the older one changes nothing any longer.
-        #expect(machine.gone("c_1") == [])
+        #expect(machine.gone("c_1", at: 0) == [])
         #expect(machine.hasRoom(for: "guide"))
         // Somebody else's worker of the same name is another one.
         let stranger = Machine.Key(user: "u_x", worker: "w_1")
@@ -196,7 +196,7 @@ struct WorkersStateMachineTests {
 
     @Test func aWorkerThatIsGoneForGoodIsForgotten() {
         var machine = Self.working()
-        _ = machine.gone("c_1")
+        _ = machine.gone("c_1", at: 0)
         #expect(machine.workerCount == 1 && machine.isServed("guide", at: 29_999))
         #expect(machine.timePassed(to: 30_000) == [.lose("l_1")])
         #expect(machine.workerCount == 0 && !machine.isServed("guide", at: 30_000))
@@ -206,8 +206,7 @@ struct WorkersStateMachineTests {
     @Test func anAgentIsKnownForAWhileAfterItsWorkerHasLeft() {
         var machine = Machine()
         _ = machine.serve(Self.request(restart: .resume), as: Self.key, on: "c_1", at: 0)
-        _ = machine.heard("c_1", at: 50_000)
-        _ = machine.gone("c_1")
+        _ = machine.gone("c_1", at: 50_000)
         #expect(machine.workerCount == 0)
         #expect(machine.isServed("guide", at: 79_999) && !machine.isServed("guide", at: 80_000))
         #expect(machine.restart(of: "guide") == .resume && machine.restart(of: "other") == nil)
