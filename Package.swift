@@ -44,6 +44,7 @@ let package = Package(
         .executable(name: "agent-events", targets: ["agent-events"]),
         .executable(name: "example-hummingbird", targets: ["example-hummingbird"]),
         .executable(name: "example-nio", targets: ["example-nio"]),
+        .executable(name: "example-worker", targets: ["example-worker"]),
     ],
     traits: [
         .trait(name: "SQLite", description: "The durable log, which has its index in SQLite."),
@@ -317,6 +318,12 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: server),
             ],
             path: "Sources/Examples/example-nio",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "example-worker",
+            dependencies: ["AgentEvents", "AgentEventsClient", "AgentEventsProtocol"],
+            path: "Sources/Examples/example-worker",
             swiftSettings: settings
         ),
         .testTarget(

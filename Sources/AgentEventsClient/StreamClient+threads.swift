@@ -87,7 +87,9 @@ extension StreamClient {
                     throw AgentEventsClientError(
                         ProtocolError(code ?? .internalFailure, "the service does not tell of the list any longer"))
                 case .watching, .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted,
-                    .accepted, .refreshed, .expiring, .drain, .pong, .error, .membersChanged, .other:
+                    .accepted, .refreshed, .expiring, .drain, .pong, .error, .membersChanged, .serving, .run, .renewed,
+                    .cancel,
+                    .other:
                     continue
                 }
             }

@@ -125,6 +125,14 @@ extension ClientMessage {
             return .watch(try WatchRequest(&members))
         case .unwatch:
             return .unwatch
+        case .serve:
+            return .serve(try ServeRequest(&members))
+        case .take, .decline, .renew:
+            do throws(WireError) {
+                return try lease(name, &members)
+            } catch {
+                throw ProtocolError(member: error)
+            }
         case .ping:
             return .ping
         case .pong:
@@ -132,6 +140,16 @@ extension ClientMessage {
         case .auth:
             preconditionFailure("\(name.rawValue) is not supported")
         }
+    }
+
+    private static func lease(
+        _ name: OperationName,
+        _ members: inout MemberReader
+    ) throws(WireError) -> Operation {
+        if name == .renew { return .renew(try members.leases("leases")) }
+        let lease: LeaseID = try members.identifier("lease")
+        guard name == .decline else { return .take(lease) }
+        return .decline(lease, reason: try members.textIfPresent("reason"))
     }
 
     private static func acknowledge(_ members: inout MemberReader) throws(ProtocolError) -> Operation {

@@ -16,6 +16,14 @@ package struct ClientMessage: Hashable, Sendable {
         /// Follows a list of threads; one at a time.
         indirect case watch(WatchRequest)
         case unwatch
+        /// Offers to work for agents of the service.
+        indirect case serve(ServeRequest)
+        /// Takes on the run that the worker is offered.
+        case take(LeaseID)
+        /// - Parameter reason: for the service's log.
+        case decline(LeaseID, reason: String?)
+        /// The worker still works for its runs.
+        case renew([LeaseID])
         case ping
         case pong
     }
@@ -44,7 +52,7 @@ extension ClientMessage {
             return encode(.ack, [("thread_id", thread.json), ("cursor", cursor.json)])
         case .emit(let request):
             return Self.encodedEmit(
-                tag: tag, thread: request.thread, user: request.user, key: request.key?.rawValue,
+                tag: tag, thread: request.thread, user: request.user, lease: request.lease, key: request.key?.rawValue,
                 events: try request.encodedDrafts())
         case .command(let request):
             return encode(.command, [("thread_id", request.thread.json), ("key", request.key.json)] + request.members)
@@ -54,6 +62,14 @@ extension ClientMessage {
             return encode(.watch, request.members)
         case .unwatch:
             return encode(.unwatch, [])
+        case .serve(let request):
+            return encode(.serve, request.members)
+        case .take(let lease):
+            return encode(.take, [("lease", lease.json)])
+        case .decline(let lease, let reason):
+            return encode(.decline, [("lease", lease.json), ("reason", reason.map { .string($0) })])
+        case .renew(let leases):
+            return encode(.renew, [("leases", .array(leases.map(\.json)))])
         case .ping:
             return encode(.ping, [])
         case .pong:
@@ -73,13 +89,14 @@ extension ClientMessage {
         tag: RequestTag?,
         thread: ThreadID,
         user: UserID?,
+        lease: LeaseID? = nil,
         key: String?,
         events: some Collection<[UInt8]>
     ) -> [UInt8] {
         var writer = JSONWriter(capacity: events.reduce(512) { $0 + $1.count + 1 })
         let head = JSONObject(present: [
             ("op", .string(OperationName.emit.rawValue)), ("req", tag?.json), ("thread_id", thread.json),
-            ("user_id", user?.json), ("key", key.map { .string($0) }), ("events", .array([])),
+            ("user_id", user?.json), ("lease", lease?.json), ("key", key.map { .string($0) }), ("events", .array([])),
         ])
         writer.raw(Array(JSONValue.object(head).encoded().dropLast(2)))
         for (index, event) in events.enumerated() {

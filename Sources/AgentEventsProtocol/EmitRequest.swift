@@ -6,14 +6,23 @@ package struct EmitRequest: Hashable, Sendable {
     package var thread: ThreadID
     /// The user whose thread it is; `nil` for the user who asks.
     package var user: UserID?
+    /// The lease by which a worker emits for its run; `nil` for everybody else.
+    package var lease: LeaseID?
     /// Names the request, so that sending it again logs nothing twice.
     package var key: IdempotencyKey?
     /// At least one.
     package var drafts: [EventDraft]
 
-    package init(thread: ThreadID, user: UserID? = nil, key: IdempotencyKey? = nil, drafts: [EventDraft]) {
+    package init(
+        thread: ThreadID,
+        user: UserID? = nil,
+        lease: LeaseID? = nil,
+        key: IdempotencyKey? = nil,
+        drafts: [EventDraft]
+    ) {
         self.thread = thread
         self.user = user
+        self.lease = lease
         self.key = key
         self.drafts = drafts
     }
@@ -27,6 +36,7 @@ extension EmitRequest {
             thread = try members.threadID()
             events = try members.array("events")
             user = try members.identifierIfPresent("user_id")
+            lease = try members.identifierIfPresent("lease")
             key = try members.identifierIfPresent("key")
         } catch {
             throw ProtocolError(member: error)

@@ -9,13 +9,19 @@ package enum OperationName: String, CaseIterable, Sendable {
     case refresh
     case watch
     case unwatch
+    case serve
+    case take
+    case decline
+    case renew
     case ping
     case pong
 
     /// Whether this service does what the op asks for; the others are known, and refused with `op.unsupported`.
     package var isSupported: Bool {
         switch self {
-        case .subscribe, .unsubscribe, .ack, .emit, .command, .refresh, .watch, .unwatch, .ping, .pong: true
+        case .subscribe, .unsubscribe, .ack, .emit, .command, .refresh, .watch, .unwatch, .serve, .take, .decline,
+            .renew, .ping, .pong:
+            true
         case .auth: false
         }
     }
@@ -27,9 +33,13 @@ package enum OperationName: String, CaseIterable, Sendable {
         case .subscribe: ["op", "req", "thread_id", "after", "consumer", "snapshot", "merge", "members"]
         case .unsubscribe: ["op", "req", "thread_id"]
         case .ack: ["op", "req", "thread_id", "cursor"]
-        case .emit: ["op", "req", "thread_id", "user_id", "key", "events"]
+        case .emit: ["op", "req", "thread_id", "user_id", "lease", "key", "events"]
         case .command: ["op", "req", "thread_id", "key", "name", "run_id", "as_of", "data"]
         case .watch: ["op", "req", "q", "status", "agent", "limit"]
+        case .serve: ["op", "req", "worker_id", "agents", "capacity", "restart", "leases"]
+        case .take: ["op", "req", "lease"]
+        case .decline: ["op", "req", "lease", "reason"]
+        case .renew: ["op", "req", "leases"]
         case .unwatch, .ping, .pong: ["op", "req"]
         }
     }

@@ -96,6 +96,9 @@ extension ProtocolError {
             case threadsUnlisted = "threads.unlisted"
             case threadsBehind = "threads.behind"
             case stateTooFar = "state.too_far"
+            case workerAgentTaken = "worker.agent_taken"
+            case leaseLost = "lease.lost"
+            case leaseUnknown = "lease.unknown"
         }
 
         /// A code, by the part that it is of.
@@ -324,6 +327,13 @@ extension ProtocolError {
         /// The state as of an event would take too many events to work out.
         public static let stateTooFar = Code(name: .stateTooFar)
 
+        /// A worker offers to work for an agent that works in the service itself.
+        public static let workerAgentTaken = Code(name: .workerAgentTaken)
+        /// A lease is over, or is not that of the run: its worker lets go of the run.
+        public static let leaseLost = Code(name: .leaseLost)
+        /// No lease of this worker has the id.
+        public static let leaseUnknown = Code(name: .leaseUnknown)
+
         /// An order rule's code.
         public static func order(_ rule: OrderRule) -> Code { Code(value: .order(rule)) }
         /// A wire error's code.
@@ -359,6 +369,7 @@ extension ProtocolError {
                 case .approvalExpired: .approvalExpired
                 case .approvalForbidden: .approvalForbidden
                 case .approvalDataInvalid: .approvalDataInvalid
+                case .leaseLost: .leaseLost
                 case .order(let rule): .order(rule)
                 case .wire(let code): .wire(code)
                 case .log(let code): .log(code)

@@ -48,6 +48,19 @@ extension ServerMessage {
         case "unwatched":
             self = .unwatched(
                 try members.tag(), code: try members.wordIfPresent("code").map { ProtocolError.Code(rawValue: $0) })
+        case "serving":
+            self = .serving(
+                try members.tag(), leaseMilliseconds: try members.integer("lease_ms", from: 1),
+                kept: members.object["kept"] == nil ? nil : try members.leases("kept"),
+                lost: members.object["lost"] == nil ? nil : try members.leases("lost"))
+        case "run":
+            self = .run(try WorkerRun(&members))
+        case "renewed":
+            self = .renewed(try members.tag(), leaseMilliseconds: try members.integer("lease_ms", from: 1))
+        case "cancel":
+            // A reason that this version does not know is one to let go all the same.
+            self = .cancel(
+                try members.identifier("lease"), WorkerCancelReason(rawValue: try members.word("reason")) ?? .stopped)
         case "ping":
             self = .ping
         case "drain":

@@ -31,6 +31,17 @@ package enum ServerMessage: Hashable, Sendable {
     case threads(ThreadListNews)
     /// - Parameter code: why the service does not tell of the list any longer; `nil` in the answer to a request.
     case unwatched(RequestTag?, code: ProtocolError.Code? = nil)
+    /// The client is a worker from now on.
+    ///
+    /// - Parameters:
+    ///   - kept: of the leases that it named, those that it still has; `nil` when it named none.
+    ///   - lost: those that it has no longer.
+    case serving(RequestTag?, leaseMilliseconds: Int64, kept: [LeaseID]?, lost: [LeaseID]?)
+    /// A run is offered to a worker.
+    indirect case run(WorkerRun)
+    case renewed(RequestTag?, leaseMilliseconds: Int64)
+    /// The worker is to let go of a run, which has ended, or is no longer its own.
+    case cancel(LeaseID, WorkerCancelReason)
     case ping
     /// - Parameter reconnectMilliseconds: how long the client may wait before it connects again.
     case drain(reconnectMilliseconds: Int64)
@@ -95,6 +106,19 @@ package enum ServerMessage: Hashable, Sendable {
                 ])
         case .unwatched(let tag, let code):
             return Self.encode("unwatched", tag, [("code", code.map { .string($0.rawValue) })])
+        case .serving(let tag, let milliseconds, let kept, let lost):
+            return Self.encode(
+                "serving", tag,
+                [
+                    ("lease_ms", .integer(milliseconds)), ("kept", kept.map { .array($0.map(\.json)) }),
+                    ("lost", lost.map { .array($0.map(\.json)) }),
+                ])
+        case .run(let run):
+            return Self.encode("run", nil, run.members)
+        case .renewed(let tag, let milliseconds):
+            return Self.encode("renewed", tag, [("lease_ms", .integer(milliseconds))])
+        case .cancel(let lease, let reason):
+            return Self.encode("cancel", nil, [("lease", lease.json), ("reason", .string(reason.rawValue))])
         case .ping:
             return Self.encode("ping", nil, [])
         case .drain(let milliseconds):

@@ -27,6 +27,8 @@ public struct StreamCloseCode: RawRepresentable, Hashable, Sendable, CustomStrin
     public static let forbidden = StreamCloseCode(rawValue: 4403)
     /// The client is gone, or takes nothing of what waits for it.
     public static let heartbeatMissed = StreamCloseCode(rawValue: 4408)
+    /// A newer connection has taken the place of this one: that of a worker with its name.
+    public static let replaced = StreamCloseCode(rawValue: 4409)
     /// A limit was exceeded.
     public static let limits = StreamCloseCode(rawValue: 4429)
 
@@ -44,7 +46,7 @@ public struct StreamCloseCode: RawRepresentable, Hashable, Sendable, CustomStrin
     /// The codes that another connection ends with, too. 1010 is that of a client that misses an extension.
     private static let final: Set<StreamCloseCode> = [
         .protocolError, .unsupportedData, .invalidText, .tooBig, StreamCloseCode(rawValue: 1010), .protocolAbuse,
-        .notAuthenticated, .forbidden,
+        .notAuthenticated, .forbidden, .replaced,
     ]
 
     public var description: String { "\(rawValue)" }

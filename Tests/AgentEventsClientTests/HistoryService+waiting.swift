@@ -9,7 +9,7 @@ extension ClientMessage {
         switch operation {
         case .subscribe(let request): request.thread == other
         case .unsubscribe(let thread), .acknowledge(let thread, _): thread == other
-        case .emit, .command, .refresh, .watch, .unwatch, .ping, .pong: false
+        case .emit, .command, .refresh, .watch, .unwatch, .serve, .take, .decline, .renew, .ping, .pong: false
         }
     }
 }

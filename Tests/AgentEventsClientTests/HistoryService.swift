@@ -96,8 +96,8 @@ final class HistoryService: Sendable {
                 + #""data":{"name":"n","value":"\#(padding)"}}"#
             return Array(text.utf8)
         case .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted, .refreshed,
-            .expiring, .ping, .drain, .pong, .error, .membersChanged, .watching, .threads, .unwatched,
-            .other:
+            .expiring, .ping, .drain, .pong, .error, .membersChanged, .watching, .threads, .unwatched, .serving, .run,
+            .renewed, .cancel, .other:
             return message.encoded()
         }
     }

@@ -103,7 +103,7 @@ struct ModelService {
                 faults.append("acknowledged \(cursor) after \(last)")
             }
             acknowledged[thread] = cursor
-        case .emit, .command, .refresh, .watch, .unwatch, .ping, .pong:
+        case .emit, .command, .refresh, .watch, .unwatch, .serve, .take, .decline, .renew, .ping, .pong:
             break
         }
     }

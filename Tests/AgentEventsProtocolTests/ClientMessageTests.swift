@@ -229,6 +229,9 @@ struct ClientMessageTests {
         case .emit: #"{"op":"emit","req":4,"thread_id":"t","events":[{"type":"custom","data":{"name":"n","value":1}}]"#
         case .command: #"{"op":"command","req":4,"thread_id":"t","key":"k","name":"stop""#
         case .watch: #"{"op":"watch","req":4,"q":"a","status":"idle","agent":"guide","limit":1"#
+        case .serve: #"{"op":"serve","req":4,"worker_id":"w_1","agents":["guide"]"#
+        case .take, .decline: #"{"op":"\#(name.rawValue)","req":4,"lease":"l_1""#
+        case .renew: #"{"op":"renew","req":4,"leases":[]"#
         case .unwatch, .ping, .pong: #"{"op":"\#(name.rawValue)","req":4"#
         }
     }

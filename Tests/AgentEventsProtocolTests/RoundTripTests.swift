@@ -31,6 +31,16 @@ struct RoundTripTests {
             ClientMessage(
                 tag: RequestTag(4), .emit(EmitRequest(thread: "t_7", user: "u_1", key: "k_1", drafts: drafts))),
             ClientMessage(.emit(EmitRequest(thread: "t_7", drafts: [drafts[0]]))),
+            ClientMessage(.emit(EmitRequest(thread: "t_7", lease: "l_7", key: "k_1", drafts: [drafts[0]]))),
+            ClientMessage(tag: RequestTag(8), .serve(ServeRequest(worker: "w_1", agents: ["guide"]))),
+            ClientMessage(
+                .serve(
+                    ServeRequest(
+                        worker: "w_1", agents: ["guide", "scout"], capacity: 0, restart: .resume,
+                        leases: ["l_7", "l_8"]))),
+            ClientMessage(.serve(ServeRequest(worker: "w_1", agents: ["guide"], restart: .again(), leases: []))),
+            ClientMessage(.take("l_7")), ClientMessage(tag: RequestTag(9), .decline("l_7", reason: "no room")),
+            ClientMessage(.decline("l_7", reason: nil)), ClientMessage(.renew(["l_7"])),
             ClientMessage(.watch(WatchRequest())),
             ClientMessage(
                 tag: RequestTag("w"),
@@ -75,6 +85,10 @@ struct RoundTripTests {
         case .refresh: .refresh
         case .watch: .watch
         case .unwatch: .unwatch
+        case .serve: .serve
+        case .take: .take
+        case .decline: .decline
+        case .renew: .renew
         case .ping: .ping
         case .pong: .pong
         }
@@ -164,6 +178,19 @@ struct RoundTripTests {
         .unwatched(nil, code: .threadsUnlisted),
         .threads(ThreadListNews(threads: [], gone: [], next: nil)),
         .threads(ThreadListNews(threads: [["thread_id": "t_1"]], gone: ["t_2", "a/b"], next: "1-t_1")),
+        .serving(nil, leaseMilliseconds: 30_000, kept: nil, lost: nil),
+        .serving(RequestTag(1), leaseMilliseconds: 1, kept: ["l_7"], lost: []),
+        .run(
+            WorkerRun(
+                lease: "l_7", attempt: 2, thread: "t_7", run: "r_1", agent: "guide", user: "u_1",
+                prompt: WorkerRun.Prompt(text: "Hello", data: ["n": 1], message: "m_1", author: "u_2"), after: cursor,
+                isResumed: true, deadlineMilliseconds: 5000)),
+        .run(
+            WorkerRun(
+                lease: "l_7", thread: "t_7", run: "r_1", agent: "guide", user: "u_1",
+                prompt: WorkerRun.Prompt(text: "", message: "m_1", author: "u_2"), after: nil)),
+        .renewed(RequestTag(2), leaseMilliseconds: 30_000), .renewed(nil, leaseMilliseconds: 30_000),
+        .cancel("l_7", .stopped), .cancel("l_7", .superseded), .cancel("l_7", .deadline), .cancel("l_7", .lost),
         .other(["op": "later", "x": nil]),
     ]
     private static let whole: ProtocolError = {
@@ -181,7 +208,7 @@ struct RoundTripTests {
 
     @Test func everyMessageOfTheServiceIsWrittenAndRead() {
         let kinds = Set(Self.replies.map(Self.kind))
-        #expect(kinds == Set(1...21))
+        #expect(kinds == Set(1...25))
     }
 
     private static func kind(_ message: ServerMessage) -> Int {
@@ -207,6 +234,10 @@ struct RoundTripTests {
         case .watching: 19
         case .threads: 20
         case .unwatched: 21
+        case .serving: 22
+        case .run: 23
+        case .renewed: 24
+        case .cancel: 25
         }
     }
 

@@ -123,6 +123,13 @@ SPOILT = [
         ("q", 5), ("q", "x" * 201), ("status", "busy"), ("agent", ""), ("limit", 0), ("limit", 101), ("limit", None),
         ("thread_id", "t_7"), ("before", "1-t_7")]),
     ("client-message.schema.json", "client/unwatch.json", "", [("thread_id", "t_7")]),
+    ("client-message.schema.json", "client/serve.json", "", [
+        ("worker_id", ABSENT), ("worker_id", "w 1"), ("agents", ABSENT), ("agents", []), ("agents/0", ""), ("capacity", -1),
+        ("capacity", 10001), ("capacity", 1.5), ("restart", "later"), ("leases", "l_7"), ("leases/0", ""), ("lease", "l_7")]),
+    ("client-message.schema.json", "client/take.json", "", [("lease", ABSENT), ("lease", ""), ("reason", "x")]),
+    ("client-message.schema.json", "client/decline.json", "", [("lease", ABSENT), ("reason", 1), ("leases", [])]),
+    ("client-message.schema.json", "client/renew.json", "", [("leases", ABSENT), ("leases", None), ("leases/0", "l 7"), ("lease", "l_7")]),
+    ("client-message.schema.json", "client/emit.lease.json", "", [("lease", ""), ("lease", None), ("leases", [])]),
     ("client-message.schema.json", "client/ping.json", "", [("time", 1)]),
     ("client-message.schema.json", "client/pong.json", "", [("time", 1)]),
     ("server-message.schema.json", "server/welcome.json", "", [
@@ -152,6 +159,14 @@ SPOILT = [
         ("threads", ABSENT), ("gone", ABSENT), ("next", ABSENT), ("gone/0", ".."), ("next", ""), ("req", 1),
         ("threads/0/status", "busy"), ("threads/0/head", ABSENT)]),
     ("server-message.schema.json", "server/unwatched.json", "", [("thread_id", "t_7"), ("code", "")]),
+    ("server-message.schema.json", "server/serving.again.json", "", [
+        ("lease_ms", ABSENT), ("lease_ms", 0), ("kept", None), ("kept/0", ""), ("lost", "l_7"), ("worker_id", "w_1")]),
+    ("server-message.schema.json", "server/run.json", "", [
+        ("lease", ABSENT), ("attempt", 0), ("thread_id", ".."), ("run_id", ABSENT), ("agent", ""), ("user_id", ABSENT),
+        ("prompt", ABSENT), ("prompt/text", ABSENT), ("prompt/author", ""), ("prompt/run_id", "r_1"), ("after", ABSENT),
+        ("after", "57"), ("resume", "no"), ("deadline_ms", -1), ("req", 1)]),
+    ("server-message.schema.json", "server/renewed.json", "", [("lease_ms", ABSENT), ("leases", [])]),
+    ("server-message.schema.json", "server/cancel.json", "", [("lease", ABSENT), ("reason", "later"), ("reason", ABSENT), ("req", 1)]),
     ("server-message.schema.json", "server/ping.json", "", [("req", 1)]),
     ("server-message.schema.json", "server/pong.json", "", [("time", 1)]),
     ("server-message.schema.json", "server/drain.json", "", [

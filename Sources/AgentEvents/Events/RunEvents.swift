@@ -258,6 +258,25 @@ extension RunFailure {
             retryable: false, details: ["attempts": .integer(Int64(attempts))])
     }
 
+    /// The worker that worked for the run was lost before the run ended.
+    private static let lostWithWorker = RunFailure(
+        code: lostCode, message: "the worker that ran the agent was lost before the run ended", retryable: true)
+
+    /// - Parameter attempts: the number of attempts that were made, when this was the last one.
+    static func lost(with host: LostHost, afterAttempts attempts: Int?) -> RunFailure {
+        switch host {
+        case .process:
+            return attempts.map { lostWithProcess(afterAttempts: $0) } ?? lostWithProcess
+        case .worker:
+            guard let attempts else { return lostWithWorker }
+            return RunFailure(
+                code: lostCode,
+                message:
+                    "the worker that ran the agent was lost before the run ended, in attempt \(attempts), the last one",
+                retryable: false, details: ["attempts": .integer(Int64(attempts))])
+        }
+    }
+
     /// The run had not started by the time that it was queued for.
     package static let notStartedInTime = RunFailure(
         code: "run.not_started_in_time", message: "the run was queued, and did not start by the time it was asked for",

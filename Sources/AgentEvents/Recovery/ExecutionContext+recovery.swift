@@ -59,7 +59,12 @@ extension ExecutionContext {
             }, at: time)
     }
 
-    private func recover(_ run: RunID, _ beginning: RunBeginning?) throws(AgentEventsError) -> Recovered {
+    /// - Parameter host: the one that is gone.
+    private func recover(
+        _ run: RunID,
+        _ beginning: RunBeginning?,
+        lostWith host: LostHost = .process
+    ) throws(AgentEventsError) -> Recovered {
         let time = try path.begin()
         switch try recovery(of: run, .loss, at: time) {
         case nil:
@@ -72,9 +77,9 @@ extension ExecutionContext {
             path.park(path.machine.tree(of: run))
             return Recovered(standing: .parked, accepted: accepted)
         case .end(let attempts):
-            let failure = attempts.map { RunFailure.lostWithProcess(afterAttempts: $0) } ?? .lostWithProcess
             // An end is taken although it is over a limit (I7).
-            let accepted = try path.acceptOfOpenRuns([end(of: run, failure)], at: time, isLimited: false)
+            let accepted = try path.acceptOfOpenRuns(
+                [end(of: run, .lost(with: host, afterAttempts: attempts))], at: time, isLimited: false)
             return Recovered(standing: .ended, accepted: accepted)
         case .endAndRepeat(let attempt, let notBefore):
             guard let agent = path.machine.agent(of: run) else { preconditionFailure("an open run has an agent") }
@@ -82,7 +87,8 @@ extension ExecutionContext {
             let queued = AgentQueued(
                 input: beginning?.input, messageIDs: beginning?.messageIDs ?? [], by: beginning?.by,
                 notBefore: notBefore, scheduleID: beginning?.scheduleID, attempt: attempt, retryOf: run)
-            let drafts = [end(of: run, .lostWithProcess), EventDraft(runID: next, agent: agent, .agentQueued(queued))]
+            let lost = end(of: run, .lost(with: host, afterAttempts: nil))
+            let drafts = [lost, EventDraft(runID: next, agent: agent, .agentQueued(queued))]
             guard
                 let batch = try path.accept(
                     drafts, Emission(isLimited: false, lookedUp: [next: false]), at: time)
@@ -115,6 +121,68 @@ extension ExecutionContext {
         } catch {
             throw AgentEventsError(error)
         }
+    }
+
+    // MARK: Workers
+
+    /// What has become of a run whose worker was lost.
+    package enum LostLease: Hashable, Sendable {
+        /// The run had ended before, or the lease is not its own.
+        case over(LeasedRunEnd?)
+        /// The run has ended; another one may do it again.
+        ///
+        /// - Parameter isRepeated: whether it is queued.
+        case ended(isRepeated: Bool)
+        /// The run stays open, until somebody continues it.
+        case parked
+    }
+
+    /// The worker of a run was lost: the run ends, or stays open for another one, as it would if its process were gone. What
+    /// still comes by the lease is refused.
+    package func lose(_ lease: LeaseID, of run: RunID) async throws(AgentEventsError) -> LostLease {
+        var beginning: RunBeginning?
+        if case .endAndRepeat? = try recovery(of: run, .loss, at: path.begin()),
+            let first = path.machine.beginning(of: run)
+        {
+            // What is read has to be in the log.
+            try await waitForCommit(at: offeredPosition.latest)
+            beginning = try await self.beginning(of: run, at: first.sequence)
+        }
+        let lost = try await settled { () async throws(AgentEventsError) in try lose(lease, of: run, beginning) }
+        return lost.outcome
+    }
+
+    private struct Lost: Decided {
+        var outcome: LostLease
+        var accepted: Accepted?
+
+        var decision: ContentionDecision { accepted == nil ? .nothing : .offered }
+        var offeredPosition: UInt64? { accepted?.position }
+    }
+
+    private func lose(_ lease: LeaseID, of run: RunID, _ beginning: RunBeginning?) throws(AgentEventsError) -> Lost {
+        _ = try path.begin()
+        guard path.hasLease(lease, of: run), path.machine.isOpen(run), !path.detached.contains(run) else {
+            return Lost(outcome: .over(endLease(lease, of: run)))
+        }
+        // Its body lets go of it by itself.
+        path.setEnding(nil, of: run)
+        let recovered = try recover(run, beginning, lostWith: .worker)
+        _ = path.endLease(lease, of: run)
+        forget(run)
+        switch recovered.standing {
+        case .queued: return Lost(outcome: .ended(isRepeated: true), accepted: recovered.accepted)
+        case .parked: return Lost(outcome: .parked, accepted: recovered.accepted)
+        case .ended: return Lost(outcome: .ended(isRepeated: false), accepted: recovered.accepted)
+        }
+    }
+
+    /// The work of a worker for a run is over.
+    ///
+    /// - Returns: how the run has ended; `nil` when it has not.
+    package func endLease(_ lease: LeaseID, of run: RunID) -> LeasedRunEnd? {
+        if !path.machine.isOpen(run) { forget(run) }
+        return path.endLease(lease, of: run)
     }
 
     // MARK: Leaving
@@ -151,7 +219,9 @@ extension ExecutionContext {
     // MARK: Taking up
 
     /// Takes up a run that stayed open when an earlier process was lost, if that is possible now.
-    package func attach(_ run: RunID) async throws(AgentEventsError) -> RunAttachment {
+    ///
+    /// - Parameter lease: by which a worker outside continues it; `nil` when none does.
+    package func attach(_ run: RunID, lease: LeaseID? = nil) async throws(AgentEventsError) -> RunAttachment {
         let time = try path.begin()
         switch path.machine.resumption(of: run, at: time) {
         case .gone: return .gone
@@ -163,6 +233,7 @@ extension ExecutionContext {
             let runs = path.machine.tree(of: run)
             // A context that was opened since may not know it.
             path.park(runs)
+            if let lease { path.beginLease(lease, of: run) }
             var accepted: [RunID: AcceptedRun] = [:]
             for run in runs { accepted[run] = take(run, at: time) }
             let works: [RunID: ResumedWork]
@@ -171,11 +242,24 @@ extension ExecutionContext {
             } catch {
                 // It can be tried again.
                 for run in runs { forget(run) }
+                if let lease { _ = path.endLease(lease, of: run) }
                 throw error
             }
-            guard let work = tree(run, accepted, works) else { return .gone }
+            guard let work = tree(run, accepted, works) else {
+                if let lease { _ = path.endLease(lease, of: run) }
+                return .gone
+            }
             return .taken(work)
         }
+    }
+
+    /// What the log has of an open run for which nobody works, and the number of the attempt that continues it; `nil` for one
+    /// that is not open.
+    package func work(of run: RunID) async throws(AgentEventsError) -> ResumedWork? {
+        guard let open = path.machine.recoverable(run) else { return nil }
+        var work = try await readWork(of: [run])[run]
+        work?.attempt = open.attempt + (open.status == .lost ? 1 : 0)
+        return work
     }
 
     /// The body of a run that was taken up begins: what is open in it, and in the runs below it, may have begun from now on.

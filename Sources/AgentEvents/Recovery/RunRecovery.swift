@@ -1,3 +1,10 @@
+/// What worked for a run, and is gone.
+enum LostHost: Sendable {
+    case process
+    /// One outside, which had a lease.
+    case worker
+}
+
 /// Decides what becomes of the open runs of a process that is gone, or about to go. Nothing is changed by it.
 ///
 /// ```

@@ -91,7 +91,7 @@ extension AgentEventsError {
     var isOfEvents: Bool {
         switch code.value {
         case .order, .wire, .storageLimit, .storageFull, .approvalUnknown, .approvalResolved, .approvalExpired,
-            .approvalForbidden, .approvalDataInvalid:
+            .approvalForbidden, .approvalDataInvalid, .leaseLost:
             true
         case .threadForbidden, .threadDeleted, .deletionUnsupported, .cursorDiverged, .cursorTrimmed, .cursorUnknown,
             .retentionUnsupported, .notRunning, .runDeadline, .toolTimedOut, .emptyBatch, .keyConflict, .runUnknown,

@@ -37,6 +37,8 @@ struct AcceptPath {
     /// The runs that stayed open when an earlier process was lost, as long as no body works for them here: nothing of them
     /// can have begun. That includes those which were taken up and wait for a place to work.
     private(set) var parked: Set<RunID> = []
+    /// The runs for which workers outside work.
+    private var leases = LeasedRuns()
     /// The usage of children that end with what was offered, until it is known to be in the log. Only where others write
     /// too: there the same end may be offered several times.
     private var unsettledUsages: [ChildUsage] = []
@@ -74,6 +76,7 @@ struct AcceptPath {
         }
         do throws(ThreadHead.Refusal) {
             if let offer = try acceptOne(draft, host: .process, isLimited: true, lookedUp: [:], at: time) {
+                if !leases.isEmpty { leases.accepted([draft], by: nil, head.machine) }
                 return didOffer(offer, releases: draft.payload.releases)
             }
         } catch {
@@ -201,6 +204,7 @@ struct AcceptPath {
                     drafts[0], host: emission.host, isLimited: emission.isLimited, lookedUp: emission.lookedUp, at: time
                 )
             {
+                if !leases.isEmpty { leases.accepted(drafts, by: emission.lease, head.machine) }
                 let accepted = didOffer(offer, releases: drafts[0].payload.releases)
                 return AcceptedBatch(ids: emission.isIndexed ? [accepted.lastID] : [], accepted: accepted)
             }
@@ -219,7 +223,7 @@ struct AcceptPath {
                     try head.accept(left.draft(run), lookedUp: [run: false], isAdded: true, in: &batch)
                     queuesRun = true
                 }
-                let accepted = try offer(batch, emission)
+                let accepted = try offer(batch, of: drafts, emission)
                 if queuesRun { services.queueNotice.give(head.owner) }
                 return accepted
             } catch {
@@ -251,6 +255,7 @@ struct AcceptPath {
 
     private mutating func offer(
         _ batch: ThreadHead.Batch,
+        of drafts: [EventDraft],
         _ emission: Emission
     ) throws(ThreadHead.Refusal) -> AcceptedBatch {
         let ids = emission.isIndexed ? batch.ids : []
@@ -265,6 +270,8 @@ struct AcceptPath {
         }
         let commit = services.commit
         head.keep(batch, offeredAt: offer.position, committed: { commit.committedPosition })
+        // Before those are told that wait for the ends of runs.
+        if !leases.isEmpty { leases.accepted(drafts, by: emission.lease, head.machine) }
         if services.isContended {
             unsettledUsages += batch.childUsages
         } else {
@@ -452,6 +459,29 @@ struct AcceptPath {
         return services.recoveryPolicies.of(agent).mode == .resume
     }
 
+    // MARK: Workers
+
+    /// A worker outside works for a run from now on.
+    mutating func beginLease(_ lease: LeaseID, of run: RunID) {
+        leases.begin(lease, of: run, attempt: head.machine.attempt(of: run) ?? 1)
+    }
+
+    /// A lease is over: what comes by it is refused from now on.
+    ///
+    /// - Returns: as ``LeasedRuns/end(_:of:)``.
+    mutating func endLease(_ lease: LeaseID, of run: RunID) -> LeasedRunEnd? { leases.end(lease, of: run) }
+
+    func hasLease(_ lease: LeaseID, of run: RunID) -> Bool { leases.has(lease, of: run) }
+
+    /// Refuses what a program outside emits for a run that is not its own by a lease.
+    ///
+    /// - Throws: `lease.lost`.
+    mutating func checkLease(of drafts: [EventDraft], _ emission: Emission) throws(AgentEventsError) {
+        guard let index = leases.firstRefused(of: drafts, by: emission.lease, head.machine) else { return }
+        let time = try begin()
+        throw noted(.leaseLost(emission.lease, at: index), of: drafts, at: index, emission, time)
+    }
+
     /// Runs stayed open when an earlier process was lost.
     mutating func park(_ runs: [RunID]) { parked.formUnion(runs) }
 
@@ -499,6 +529,8 @@ struct Emission {
     var waits = true
     /// Who sent it; `nil` for code in the process.
     var author: UserID?
+    /// The lease by which its sender works for a run; `nil` for none.
+    var lease: LeaseID?
     /// Of runs that are not open, whether the log had one of that id.
     var lookedUp: [RunID: Bool] = [:]
 

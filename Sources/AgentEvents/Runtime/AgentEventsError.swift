@@ -29,6 +29,7 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
             case approvalExpired
             case approvalForbidden
             case approvalDataInvalid
+            case leaseLost
             case order(OrderRule)
             case wire(WireError.Code)
             case log(EventLogError.Code)
@@ -91,6 +92,8 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
         public static let approvalForbidden = Code(value: .approvalForbidden)
         /// An answer whose data does not fit the request.
         public static let approvalDataInvalid = Code(value: .approvalDataInvalid)
+        /// An event comes from a worker that does not work for the run, or no longer.
+        public static let leaseLost = Code(value: .leaseLost)
 
         /// An order rule's code.
         public static func order(_ rule: OrderRule) -> Code { Code(value: .order(rule)) }
@@ -129,6 +132,7 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
             case .approvalExpired: "approval.expired"
             case .approvalForbidden: "approval.forbidden"
             case .approvalDataInvalid: "approval.data_invalid"
+            case .leaseLost: "lease.lost"
             case .order(let rule): rule.rawValue
             case .wire(let code): code.description
             case .log(let code): code.description
@@ -185,7 +189,7 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
             .cursorUnknown, .retentionUnsupported, .emptyBatch,
             .keyConflict, .runUnknown, .runNotStarted, .runNotOpen, .runPaused, .commandUnsupported,
             .commandInvalid, .approvalUnknown, .approvalResolved, .approvalExpired, .approvalForbidden,
-            .approvalDataInvalid, .order, .wire, .sink:
+            .approvalDataInvalid, .leaseLost, .order, .wire, .sink:
             false
         }
     }

@@ -37,6 +37,7 @@ public final class AgentRuntime: Sendable {
     private let sinkErasures: [SinkErasureState]
     private let retention: Mutex<RetentionSweep?>
     private let readsBeforeTrimming = Mutex<@Sendable () async -> Void>({})
+    private let readsBeforeRecovery = Mutex<@Sendable () async -> Void>({})
     private let erasure: ErasureSweep?
     private let storage: StorageUse?
     private let openedGeneration = Atomic<UInt64>(0)
@@ -208,6 +209,7 @@ public final class AgentRuntime: Sendable {
         _ opening: LogOpening,
         _ services: RuntimeServices
     ) async throws(AgentEventsError) -> Bool {
+        await readsBeforeRecovery.withLock { $0 }()
         do throws(AgentEventsError) {
             let lost = LostRuns(contexts: contexts, services: services) { owner, recovered in
                 self.found.withLock { $0.add(recovered, of: owner) }
@@ -247,6 +249,11 @@ public final class AgentRuntime: Sendable {
     /// Says what becomes of the open runs of an agent when their process is gone. Called before ``run()``.
     package func recover(by policy: @escaping @Sendable (AgentName) -> RunRecovery.Policy) {
         recoveryPolicies.set(policy)
+    }
+
+    /// Reads what somebody has to know to say that, once the log is open; nothing is decided before. Called before ``run()``.
+    package func readBeforeRecovery(_ read: @escaping @Sendable () async -> Void) {
+        readsBeforeRecovery.withLock { $0 = read }
     }
 
     /// The runs of a thread that are queued, and that a process with this log is to start.

@@ -103,6 +103,7 @@ extension ExecutionContext {
             let ending = WakeSignal()
             path.setUsage(usage, of: run)
             path.setEnding(ending, of: run)
+            if let lease = decision.lease { path.beginLease(lease, of: run) }
             accepted = AcceptedRun(
                 id: run, agent: agent, context: self, start: RunStart(id: id, position: batch.accepted.position),
                 usage: usage, ending: ending)
@@ -129,12 +130,15 @@ package struct ThreadDecision<Outcome: Sendable>: Sendable {
     package var drafts: [EventDraft]
     /// The run that starts with the last of the events, and for which this process works.
     package var startedRun: RunID?
+    /// The lease by which a worker outside works for that run; `nil` when none does.
+    package var lease: LeaseID?
     package var outcome: Outcome
 
-    package init(_ outcome: Outcome, drafts: [EventDraft] = [], startedRun: RunID? = nil) {
+    package init(_ outcome: Outcome, drafts: [EventDraft] = [], startedRun: RunID? = nil, lease: LeaseID? = nil) {
         self.outcome = outcome
         self.drafts = drafts
         self.startedRun = startedRun
+        self.lease = lease
     }
 }
 

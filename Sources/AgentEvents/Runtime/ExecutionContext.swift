@@ -102,15 +102,19 @@ public actor ExecutionContext {
     ///   - author: who sends it; `nil` for code in the process.
     ///   - checksAnswers: whether answers to requests for approval among them have to be given by those who may, with
     ///     data that fits, like those that come as commands.
+    ///   - lease: by which the author works for a run. What an author emits for a run of another worker is refused with
+    ///     `lease.lost`, and so is everything that comes by a lease which is over.
     package func emit(
         _ drafts: [EventDraft],
         as request: RequestKey?,
         host: RunHost = .process,
         by author: UserID? = nil,
-        checksAnswers: Bool = false
+        checksAnswers: Bool = false,
+        lease: LeaseID? = nil
     ) async throws(AgentEventsError) -> EmitReceipt {
-        let emission = Emission(
+        var emission = Emission(
             host: host, isIndexed: true, checksAnswers: checksAnswers, waits: false, author: author)
+        emission.lease = lease
         guard let request else { return try await emit(drafts, emission) }
         let keyed = KeyedRequest(key: request.key, digest: try digest(of: drafts, request))
         switch try await once(
@@ -279,6 +283,7 @@ public actor ExecutionContext {
     /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
     private func acceptAtOnce(_ drafts: [EventDraft], _ emission: Emission) throws(AgentEventsError) -> AcceptedBatch? {
         guard !drafts.isEmpty else { throw AgentEventsError(.emptyBatch, "a batch has at least one event") }
+        if emission.author != nil { try path.checkLease(of: drafts, emission) }
         if emission.checksAnswers { try checkAnswers(in: drafts, emission) }
         guard let batch = try path.accept(drafts, emission) else { return nil }
         keepForHalves()

@@ -164,6 +164,8 @@ struct RunScope: Sendable {
     private func ending<Result>(_ work: () async throws -> Result) async throws -> Result {
         do {
             return try await work()
+        } catch let left as RunLeftOpen {
+            throw left
         } catch {
             do throws(AgentEventsError) {
                 try await end(after: error)
@@ -214,6 +216,11 @@ package struct RunBodyObserver: Sendable {
         self.runDidEnd = runDidEnd
         self.bodyDidReturnLate = bodyDidReturnLate
     }
+}
+
+/// What a body throws that lets go of its run: it has ended already, or somebody else continues it.
+package struct RunLeftOpen: Error {
+    package init() {}
 }
 
 /// The place of a run's first event.

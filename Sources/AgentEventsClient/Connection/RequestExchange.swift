@@ -37,7 +37,7 @@ struct RequestExchange {
                 try await connection.send(ClientMessage(.pong))
             case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted,
                 .refreshed, .expiring, .drain, .pong, .error, .membersChanged, .watching, .threads, .unwatched,
-                .other:
+                .serving, .run, .renewed, .cancel, .other:
                 continue
             }
         }

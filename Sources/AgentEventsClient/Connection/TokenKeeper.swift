@@ -36,7 +36,7 @@ final class TokenKeeper: Sendable {
             machine.withLock { $0.failed(at: now) }
         case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted,
             .refreshed, .ping, .drain, .pong, .error, .membersChanged, .watching, .threads, .unwatched,
-            .other:
+            .serving, .run, .renewed, .cancel, .other:
             return
         }
         changes.signal()

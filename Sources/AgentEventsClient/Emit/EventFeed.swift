@@ -203,7 +203,7 @@ package struct EventFeed: Sendable {
             case .emitted(let tag, _, let cursors): action = core.emitted(tag, cursors)
             case .error(let error): action = core.refused(error)
             case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .accepted, .refreshed,
-                .expiring, .pong, .membersChanged, .watching, .threads, .unwatched,
+                .expiring, .pong, .membersChanged, .watching, .threads, .unwatched, .serving, .run, .renewed, .cancel,
                 .other:
                 continue
             }

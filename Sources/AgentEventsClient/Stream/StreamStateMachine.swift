@@ -214,7 +214,7 @@ package struct StreamStateMachine: Sendable {
                 left(thread, &actions)
             }
         case .snapshot, .snapshotPart, .emitted, .accepted, .refreshed, .expiring, .pong, .membersChanged, .watching,
-            .threads, .unwatched,
+            .threads, .unwatched, .serving, .run, .renewed, .cancel,
             .other:
             break
         }

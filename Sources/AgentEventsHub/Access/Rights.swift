@@ -45,8 +45,8 @@ extension Scope {
         case .open: .open
         case .share: .share
         case .approve: .approve
-        // That is no use of a thread.
-        case .admin: []
+        // Those are no uses of a thread.
+        case .serve, .admin: []
         }
     }
 }

@@ -13,6 +13,8 @@ public enum Scope: String, CaseIterable, Sendable {
     case share
     /// Answer requests for approval.
     case approve
+    /// Work for agents, as a program outside that is given runs. It takes ``read`` and ``emit`` besides.
+    case serve
     /// Run the service.
     case admin
 }

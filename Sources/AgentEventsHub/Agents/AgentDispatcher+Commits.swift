@@ -34,7 +34,7 @@ extension AgentDispatcher: CommitObserver {
     }
 
     package func didAdvance(_ threads: [AdvancedThread]) {
-        guard !agents.isEmpty else { return }
+        guard hasAgents else { return }
         for thread in threads { advanced.insert(thread.thread, of: thread.user) }
         advances.signal()
     }

@@ -7,7 +7,6 @@ import Synchronization
 extension AgentDispatcher {
     /// Takes up the runs that stayed open when the process before was lost, when it is time for each.
     func watchParked() async {
-        guard !agents.isEmpty else { return }
         do throws(AgentEventsError) {
             try await runtime.waitForStart()
         } catch {
@@ -27,6 +26,7 @@ extension AgentDispatcher {
         guard queue.withLock({ $0.beginTakingUp(place) }) else { return .wait }
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: run.owner.user, thread: run.owner.thread)
+            if let look = try await offer(run, at: place, context) { return look }
             switch try await context.attach(run.run) {
             case .taken(let work):
                 guard let accepted = work.run, let agent = served(accepted.agent) else {

@@ -35,7 +35,9 @@ package final class AgentDispatcher: Sendable {
     /// The tasks that wait until their run has a slot.
     private let slotWaiters = SlotWaiters()
     let parked = ParkedRuns()
-    private let jobs: AgentJobs
+    /// The programs outside that work for agents.
+    let workers: Workers
+    let jobs: AgentJobs
     private let cancellation = Gate()
     private let bodies: StuckBodies
     /// Signalled when time will change something.
@@ -53,14 +55,18 @@ package final class AgentDispatcher: Sendable {
     ///   - agents: the first one answers those who name none.
     ///   - policy: the policy for agents that have none of their own.
     ///   - bodies: is told of the agents that work after their runs have ended.
+    ///   - workers: the limits on programs outside that work for agents.
     package init(
         runtime: AgentRuntime,
         agents: [any ServedAgent],
         limits: RunQueueStateMachine.Limits,
         policy: ConcurrencyPolicy,
         bodies: StuckBodies,
+        workers: WorkersStateMachine.Limits = WorkersStateMachine.Limits(),
         logger: Logger
     ) {
+        let workers = Workers(runtime, ownAgents: agents.map(\.name), limits: workers, logger: logger)
+        self.workers = workers
         self.runtime = runtime
         self.agents = agents
         self.policy = policy
@@ -82,7 +88,9 @@ package final class AgentDispatcher: Sendable {
                 rests.signal()
             })
         let policies = Dictionary(agents.map { ($0.name, $0.recovery) }) { first, _ in first }
-        runtime.recover { policies[$0] ?? RunRecovery.Policy() }
+        runtime.recover { policies[$0] ?? RunRecovery.Policy(workers.restart(of: $0) ?? .never) }
+        runtime.readBeforeRecovery { await workers.load() }
+        workers.onRoom { [weak self] in self?.retry($0) }
         for agent in agents where agent.resumesWithoutSayingHow {
             logger.warning(
                 "agent asks for runs that are resumed and is no ResumableAgent: they are lost with their process",
@@ -103,6 +111,7 @@ package final class AgentDispatcher: Sendable {
             beside.addTask { await self.takeUpQueue() }
             beside.addTask { await self.watchRests() }
             beside.addTask { await self.watchParked() }
+            beside.addTask { await self.workers.watch() }
             await withTaskGroup { group in
                 group.addTask { await self.runAgents() }
                 group.addTask { await self.cancellation.wait() }
@@ -121,6 +130,7 @@ package final class AgentDispatcher: Sendable {
                     switch job {
                     case .work(let job): await self.execute(job)
                     case .attempt(let entry): await self.attempt(entry)
+                    case .takeUp(let run, let agent): await self.takeUp(run, by: agent)
                     }
                 }
             }
@@ -132,6 +142,7 @@ package final class AgentDispatcher: Sendable {
     package func close() {
         runtime.stopTakingUp()
         perform { $0.close() }
+        workers.close()
     }
 
     /// Takes no further runs and cancels those under way. May be called several times.
@@ -163,14 +174,17 @@ package final class AgentDispatcher: Sendable {
     /// - Returns: `nil` when none is named and none is served: then others answer, by way of the events.
     /// - Throws: ``ProtocolError`` `agent.unknown` with the names of all agents.
     package func agent(named name: AgentName?, in thread: ThreadID) throws(ProtocolError) -> (any ServedAgent)? {
-        guard let name else { return agents.first }
+        guard let name else { return agents.first ?? workers.firstAgent }
         if let agent = served(name) { return agent }
         let known = agents.isEmpty ? "none" : agents.map(\.name.rawValue).joined(separator: ", ")
         throw ProtocolError(
             .agentUnknown, "the agent \(name) is not served here; there are: \(known)", threadID: thread)
     }
 
-    func served(_ name: AgentName) -> (any ServedAgent)? { agents.first { $0.name == name } }
+    func served(_ name: AgentName) -> (any ServedAgent)? { agents.first { $0.name == name } ?? workers.agent(name) }
+
+    /// Whether runs may be for agents of this process, or of its workers.
+    var hasAgents: Bool { !agents.isEmpty || workers.hasServed }
 
     /// The agents that take input while they run.
     var inputAgents: Set<AgentName> { Set(agents.filter { $0.settings.takesInput }.map(\.name)) }
@@ -248,7 +262,7 @@ package final class AgentDispatcher: Sendable {
 
     // MARK: Working
 
-    private func execute(_ job: AgentJob) async {
+    func execute(_ job: AgentJob) async {
         defer {
             bodies.returned(job.place.run)
             perform { $0.bodyEnded(job.place) }
@@ -273,6 +287,8 @@ package final class AgentDispatcher: Sendable {
                 let asked = run.asked(by: job.author ?? prompt.author)
                 return try await agent.resume(ResumedRun(asked, work, prompt))
             }
+        } catch is RunLeftOpen {
+            // A worker has done what there was to do, or another one will.
         } catch {
             // The thread's readers are told by the run's last event.
             var metadata: Logger.Metadata = [
@@ -285,7 +301,7 @@ package final class AgentDispatcher: Sendable {
     }
 
     /// The outcome for a queued run whose turn it seemed to be.
-    private enum Attempt: Sendable {
+    enum Attempt: Sendable {
         case started(messages: [MessageID], mayStartOthers: Bool)
         case held
         case later
@@ -297,8 +313,10 @@ package final class AgentDispatcher: Sendable {
         guard let agent = served(entry.agent) else {
             // It keeps its place in the log, and so do those after it: another process may serve its agent.
             noteMissing(entry)
+            workers.wait(for: entry.agent, in: entry.place.thread, of: entry.owner)
             return perform { $0.attemptEnded(entry.place, .held) }
         }
+        if let agent = agent as? WorkerAgent { return await attempt(entry, by: agent) }
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: entry.owner, thread: entry.place.thread)
             let settings = agent.settings
@@ -327,14 +345,19 @@ package final class AgentDispatcher: Sendable {
                     })
             }
         } catch {
-            logger.info(
-                "queued run not started",
-                metadata: [
-                    "thread.id": "\(entry.place.thread)", "run.id": "\(entry.place.run)", "error.code": "\(error.code)",
-                ])
-            let isGone = await isGone(entry.place.thread, error)
-            perform { $0.attemptEnded(entry.place, isGone ? .gone : .later) }
+            await endAttempt(entry, after: error)
         }
+    }
+
+    /// An attempt could not be decided.
+    func endAttempt(_ entry: RunQueueStateMachine.Entry, after error: AgentEventsError) async {
+        logger.info(
+            "queued run not started",
+            metadata: [
+                "thread.id": "\(entry.place.thread)", "run.id": "\(entry.place.run)", "error.code": "\(error.code)",
+            ])
+        let isGone = await isGone(entry.place.thread, error)
+        perform { $0.attemptEnded(entry.place, isGone ? .gone : .later) }
     }
 
     /// Whether the queued runs of a thread are gone with it, for their user, so that no event tells of them any longer. Every other
@@ -350,7 +373,7 @@ package final class AgentDispatcher: Sendable {
         }
     }
 
-    private func decide(
+    func decide(
         on entry: RunQueueStateMachine.Entry,
         _ load: ThreadLoad,
         _ settings: AgentConcurrency,
@@ -444,7 +467,6 @@ package final class AgentDispatcher: Sendable {
     /// Takes up the runs that are queued in the log: at the start those that were left by the process before, later those in
     /// threads in which other processes have written.
     private func takeUpQueue() async {
-        guard !agents.isEmpty else { return }
         do throws(AgentEventsError) {
             try await runtime.waitForStart()
         } catch {
@@ -495,7 +517,10 @@ package final class AgentDispatcher: Sendable {
                 queuedAt: run.queued.queuedAt, notBefore: run.queued.notBefore, isScheduled: run.queued.isScheduled)
         }
         // A run that nobody can start stays queued in the log, until its agent is served again.
-        for entry in found where !mayBeStarted(entry.agent) { noteMissing(entry) }
+        for entry in found where !mayBeStarted(entry.agent) {
+            noteMissing(entry)
+            workers.wait(for: entry.agent, in: thread, of: user)
+        }
         let entries = found.filter { mayBeStarted($0.agent) }
         let places = Set(found.map(\.place))
         let gone = known.filter { !places.contains($0) }

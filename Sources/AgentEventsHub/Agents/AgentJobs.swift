@@ -10,6 +10,7 @@ final class AgentJobs: Sendable {
     enum Job: Sendable {
         case work(AgentJob)
         case attempt(RunQueueStateMachine.Entry)
+        case takeUp(ParkedRun, by: WorkerAgent)
     }
 
     private let roomCount: Int

@@ -293,7 +293,9 @@ package struct MessageIntake: Sendable {
         let admission = try dispatcher.admit(request.author, in: request.thread)
         let dispatcher = dispatcher
         let rules = RunRequest.Rules(
-            hasSlot: admission.hasSlot && dispatcher.hasRoom, queueRefusal: admission.queueRefusal,
+            // A run of a worker begins when the worker takes it.
+            hasSlot: admission.hasSlot && dispatcher.hasRoom && !(request.agent is WorkerAgent),
+            queueRefusal: admission.queueRefusal,
             maximumQueuedCount: configuration.maximumQueuedRunsPerThread, inputAgents: dispatcher.inputAgents)
         let decided: DecidedRequest<RunRequest.Outcome>
         do throws(ProtocolError) {

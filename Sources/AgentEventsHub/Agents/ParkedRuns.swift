@@ -17,6 +17,8 @@ final class ParkedRuns: Sendable {
         /// Something has to happen first.
         case wait
         case notBefore(Timestamp)
+        /// Somebody has it who has removed it, and may add it again.
+        case handedOver
     }
 
     private struct State {
@@ -45,17 +47,25 @@ final class ParkedRuns: Sendable {
     private let isConcerned = Atomic<Bool>(false)
     private let changes = WakeSignal()
 
-    func add(_ runs: [ParkedRun]) {
+    /// - Parameter time: they are not looked at before; `nil` for now.
+    func add(_ runs: [ParkedRun], notBefore time: Timestamp? = nil) {
         guard !runs.isEmpty else { return }
         isConcerned.store(true, ordering: .sequentiallyConsistent)
         state.withLock { state in
             for run in runs {
                 let place = RunQueueStateMachine.Place(thread: run.owner.thread, run: run.run)
                 state.parked[place] = run
-                state.due.insert(place)
+                if let time { state.times[place] = time } else { state.due.insert(place) }
             }
         }
         changes.signal()
+    }
+
+    func remove(_ place: RunQueueStateMachine.Place) {
+        state.withLock { state in
+            state.parked[place] = nil
+            state.times[place] = nil
+        }
     }
 
     /// The number of runs for which nobody works.
@@ -106,7 +116,7 @@ final class ParkedRuns: Sendable {
                 state.parked[place] = nil
                 state.times[place] = nil
                 isConcerned.store(!state.parked.isEmpty, ordering: .sequentiallyConsistent)
-            case .wait: break
+            case .wait, .handedOver: break
             case .notBefore(let time): state.times[place] = time
             }
         }

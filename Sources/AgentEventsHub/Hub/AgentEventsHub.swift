@@ -100,7 +100,8 @@ public final class AgentEventsHub: Sendable {
             onLateResult: onLateResult)
         let dispatcher = AgentDispatcher(
             runtime: runtime, agents: agents, limits: configuration.queueLimits,
-            policy: configuration.concurrencyPolicy, bodies: bodies, logger: logger)
+            policy: configuration.concurrencyPolicy, bodies: bodies, workers: configuration.workerLimits, logger: logger
+        )
         self.dispatcher = dispatcher
         orphans = configuration.orphanedAfter.map { OrphanedRuns(after: $0, runtime: runtime, logger: logger) }
         let usage = ServiceLimits(

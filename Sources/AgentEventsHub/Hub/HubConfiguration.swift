@@ -47,6 +47,9 @@ public struct HubConfiguration: Sendable {
     public var maximumCommandsPerSecond = 50
     /// The time after which an agent that still works although its run has ended is named in the log. Default: 30 seconds.
     public var stuckAgentTimeout: Duration = .seconds(30)
+    /// The time for which a worker keeps its runs, and may come back to them, after the last thing that was heard from it. At least
+    /// a second. Default: 30 seconds.
+    public var workerLease: Duration = .seconds(30)
     /// The time after which an agent is stopped that works in a thread which nobody follows: a guard of costs. Its run ends as
     /// `agent_cancelled`, reason `orphaned`, between that time and a quarter more. One that waits for a person, or is paused
     /// or queued, is left alone. Default: `nil`: agents work although nobody looks, and a client that is gone stops nothing.
@@ -97,6 +100,13 @@ public struct HubConfiguration: Sendable {
         limits.runningPerUser = maximumConcurrentRunsPerUser
         limits.queued = maximumQueuedRuns
         limits.queuedPerUser = maximumQueuedRunsPerUser
+        return limits
+    }
+
+    /// The limits on programs outside that work for agents.
+    var workerLimits: WorkersStateMachine.Limits {
+        var limits = WorkersStateMachine.Limits()
+        limits.leaseMilliseconds = max(1000, workerLease.milliseconds)
         return limits
     }
 

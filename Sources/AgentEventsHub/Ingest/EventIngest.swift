@@ -7,9 +7,19 @@ package struct EventIngest: Sendable {
     private let access: ThreadAccess
     private let usage: ServiceLimits
     private let outsideEmitters: OutsideEmitters
+    private let workers: Workers
 
-    /// - Parameter outsideEmitters: is told of each request.
-    init(runtime: AgentRuntime, access: ThreadAccess, usage: ServiceLimits, outsideEmitters: OutsideEmitters) {
+    /// - Parameters:
+    ///   - outsideEmitters: is told of each request.
+    ///   - workers: those who emit by leases.
+    init(
+        runtime: AgentRuntime,
+        access: ThreadAccess,
+        usage: ServiceLimits,
+        outsideEmitters: OutsideEmitters,
+        workers: Workers
+    ) {
+        self.workers = workers
         self.runtime = runtime
         self.access = access
         self.usage = usage
@@ -74,6 +84,12 @@ package struct EventIngest: Sendable {
         root: DraftRoot = .messageMember
     ) async throws(ProtocolError) -> EmitReceipt {
         let thread = request.thread
+        var request = request
+        if let lease = request.lease {
+            try await workers.use(lease, as: principal, in: thread)
+            // The run is the user's, whatever the worker is.
+            if request.user == nil { request.user = try await owner(of: thread) }
+        }
         // Before the key of the request is looked at.
         let open = allowedContext(of: request, as: principal, answer)
         let owner: UserID?
@@ -100,8 +116,8 @@ package struct EventIngest: Sendable {
                     try await runtime.context(user: request.user ?? principal.user, thread: thread)
                 }
             return try await context.emit(
-                drafts, as: request.key.map { RequestKey($0) }, host: .outside, by: principal.user,
-                checksAnswers: answers.first != nil)
+                drafts, as: request.key.map { RequestKey($0) }, host: request.lease == nil ? .outside : .process,
+                by: principal.user, checksAnswers: answers.first != nil, lease: request.lease)
         } catch {
             // It may have been opened meanwhile, for a user of whom the principal is not to know.
             if error.code == .threadForbidden {
@@ -180,6 +196,14 @@ package struct EventIngest: Sendable {
         return access.known(RightsRequest(principal: principal, thread: request.thread, owner: owner))
     }
 
+    private func owner(of thread: ThreadID) async throws(ProtocolError) -> UserID? {
+        do throws(EventLogError) {
+            return try await runtime.owner(of: thread)
+        } catch {
+            throw ProtocolError(error, threadID: thread)
+        }
+    }
+
     /// - Returns: the user that the thread belongs to; `nil` while it has no event.
     private func authorize(
         _ thread: ThreadID,
@@ -187,12 +211,7 @@ package struct EventIngest: Sendable {
         as principal: Principal,
         _ answer: RightsAnswer? = nil
     ) async throws(ProtocolError) -> UserID? {
-        let owner: UserID?
-        do throws(EventLogError) {
-            owner = try await runtime.owner(of: thread)
-        } catch {
-            throw ProtocolError(error, threadID: thread)
-        }
+        let owner = try await owner(of: thread)
         if let answer = find(answer, for: owner) {
             guard answer.allows(.emit) else { throw .unknown(thread) }
         } else {

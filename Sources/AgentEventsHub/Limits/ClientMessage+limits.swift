@@ -8,7 +8,7 @@ extension ClientMessage.Operation {
         case .subscribe(let request): request.snapshot == .atStart ? .snapshot : .subscription
         // A look at a list of threads costs about as much as a state.
         case .watch: .snapshot
-        case .emit, .command, .ping: .request
+        case .emit, .command, .serve, .take, .decline, .renew, .ping: .request
         case .unsubscribe, .acknowledge, .refresh, .unwatch, .pong: .free
         }
     }
@@ -20,7 +20,7 @@ extension ClientMessage.Operation {
         case .unsubscribe(let thread), .acknowledge(let thread, _): thread
         case .emit(let request): request.thread
         case .command(let request): request.thread
-        case .refresh, .watch, .unwatch, .ping, .pong: nil
+        case .refresh, .watch, .unwatch, .serve, .take, .decline, .renew, .ping, .pong: nil
         }
     }
 }

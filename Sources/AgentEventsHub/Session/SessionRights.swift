@@ -40,7 +40,7 @@ struct SessionRights {
         case .command(let request):
             let isKnown = services.commands.knownRights(in: request.thread, of: identity.principal) != nil
             return isKnown ? nil : use(request.use, identity)
-        case .unsubscribe, .refresh, .watch, .unwatch, .ping, .pong:
+        case .unsubscribe, .refresh, .watch, .unwatch, .serve, .take, .decline, .renew, .ping, .pong:
             return nil
         }
     }

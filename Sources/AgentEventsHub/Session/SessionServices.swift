@@ -39,6 +39,8 @@ final class SessionServices: Sendable {
     let intake: MessageIntake
     /// Carries out the commands of users.
     let commands: CommandIntake
+    /// The programs outside that work for agents.
+    let workers: Workers
     /// Those who may use threads besides their users; `nil` when somebody else knows that.
     private let threadMembers: ThreadMembers?
     private let backupFolder: String?
@@ -87,6 +89,17 @@ final class SessionServices: Sendable {
         commands = CommandIntake(runtime: runtime, access: access, intake: intake) {
             dispatcher.takes($1, agent: $0)
         }
+        workers = dispatcher.workers
+        workers.checkRights { [access] principal, thread, owner in
+            do throws(ProtocolError) {
+                try await access.check(.read, of: thread, owner: owner, by: principal)
+                try await access.check(.emit, of: thread, owner: owner, by: principal)
+                return principal.mayEmit(as: owner)
+            } catch {
+                // Also when nobody can say: it is offered to another one, or later.
+                return false
+            }
+        }
         self.limits = limits
         currentRates = Mutex(ConnectionRates(limits.rates))
         self.usage = usage
@@ -119,7 +132,8 @@ final class SessionServices: Sendable {
 
     /// Logs the events of requests.
     var ingest: EventIngest {
-        EventIngest(runtime: runtime, access: access, usage: usage, outsideEmitters: outsideEmitters)
+        EventIngest(
+            runtime: runtime, access: access, usage: usage, outsideEmitters: outsideEmitters, workers: workers)
     }
 
     /// Carries out what people ask about the members of their threads; `nil` when they are kept elsewhere.

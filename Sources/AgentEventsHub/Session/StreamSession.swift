@@ -61,6 +61,8 @@ public final class StreamSession {
         var refreshes = RefreshStateMachine<ReceivedRequest>()
         /// The list of threads that the client watches, or has watched.
         var list: ThreadListFeed?
+        /// What the client does as a worker; `nil` for one that is none.
+        var worker: SessionWorker?
     }
 
     private final class Expiry {
@@ -162,6 +164,7 @@ public final class StreamSession {
         order.end()
         rareParts?.refreshes.end()
         rareParts?.list?.end()
+        rareParts?.worker?.end()
         expiry?.nextCheck?.cancel()
         expiry = nil
         parser.end()
@@ -226,6 +229,7 @@ public final class StreamSession {
         checkLoop()
         guard !isEnded else { return }
         output.didHear()
+        rareParts?.worker?.heard()
         let maximum = services.limits.maximumMessageByteCount
         guard message.readableBytes <= maximum else {
             return close(.tooBig, reason: "a message has at most \(maximum) bytes")
@@ -412,11 +416,93 @@ public final class StreamSession {
                 let error = ProtocolError(.subscriptionUnknown, "this connection watches no list")
                 output.send(.error(error.answering(request.message.tag)))
             }
+        case .serve, .take, .decline, .renew:
+            do throws(ProtocolError) {
+                try work(request.message)
+            } catch {
+                output.send(.error(error.answering(request.message.tag)))
+            }
         case .ping:
             output.send(.pong(request.message.tag))
         case .pong:
             break
         }
+    }
+
+    // MARK: Workers
+
+    /// Something of a worker. It has nothing to do with the order of requests about threads.
+    private func work(_ message: ClientMessage) throws(ProtocolError) {
+        if case .serve(let request) = message.operation {
+            guard output.takesSubscriptions else { throw .stopping() }
+            let worker = rareParts?.worker ?? SessionWorker(identity, services, link: workerLink)
+            let serving = try worker.serve(request)
+            makeRareParts().worker = worker
+            return output.send(
+                .serving(
+                    message.tag, leaseMilliseconds: services.workers.leaseMilliseconds, kept: serving.kept,
+                    lost: serving.lost))
+        }
+        guard let worker = rareParts?.worker else {
+            throw ProtocolError(.leaseUnknown, "this connection serves no agents: serve first")
+        }
+        switch message.operation {
+        case .take(let lease):
+            let run = try worker.take(lease)
+            guard let run, worker.follows(run, isFollowed: subscriptions.find(run.thread) != nil) else { return }
+            let follows = SubscribeRequest(thread: run.thread, start: run.after.map { .after($0) } ?? .start)
+            receive(
+                .subscribe, of: run.thread,
+                ReceivedRequest(message: ClientMessage(.subscribe(follows)), byteCount: 0, isInTime: true))
+        case .decline(let lease, let reason):
+            try worker.decline(lease, reason)
+        case .renew(let leases):
+            try worker.renew(leases)
+            output.send(.renewed(message.tag, leaseMilliseconds: services.workers.leaseMilliseconds))
+        default:
+            preconditionFailure("an op of workers")
+        }
+    }
+
+    /// The way from the workers of the hub to this one.
+    private var workerLink: WorkerLink {
+        let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let eventLoop = loop.eventLoop
+        return WorkerLink(
+            connection: identity.connection,
+            send: { message in
+                eventLoop.execute {
+                    session.value.output.send(message)
+                    session.value.output.flush()
+                }
+            },
+            ended: { run in eventLoop.execute { session.value.endWork(for: run) } },
+            replaced: {
+                eventLoop.execute {
+                    session.value.close(.replaced, reason: "another connection serves under the name of this worker")
+                }
+            })
+    }
+
+    /// The worker follows a thread no longer that it was given a run of.
+    private func endWork(for run: WorkerRun) {
+        guard !isEnded, let worker = rareParts?.worker, worker.ended(run) else { return }
+        unfollow(run.thread)
+    }
+
+    private func unfollow(_ thread: ThreadID) {
+        guard !isEnded, let subscription = subscriptions.find(thread) else { return }
+        guard subscription.isLocated else {
+            // What is looked up ends later.
+            let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
+            loop.eventLoop.scheduleTask(in: .milliseconds(50)) { session.value.unfollow(thread) }
+            return
+        }
+        end(subscription)
+        output.send(.unsubscribed(nil, thread))
+        order.ended(thread)
+        carryOutNext()
+        output.flush()
     }
 
     /// Follows a list of threads. It has nothing to do with the order of requests about threads.
@@ -509,7 +595,7 @@ public final class StreamSession {
                 try emit(.emit(request), start.request)
             case .command(let request):
                 try emit(.command(request), start.request)
-            case .refresh, .watch, .unwatch, .ping, .pong:
+            case .refresh, .watch, .unwatch, .serve, .take, .decline, .renew, .ping, .pong:
                 break
             }
         } catch {
@@ -655,6 +741,7 @@ public final class StreamSession {
             for subscription in subscriptions.all { subscription.credentialsChanged() }
             for subscription in subscriptions.forbidden { forbid(subscription) }
             rareParts?.list?.credentialsChanged()
+            rareParts?.worker?.credentialsChanged()
         } catch {
             output.send(.error(error.answering(tag)))
             if error.code == .subjectChanged {

@@ -64,7 +64,8 @@ package enum SocketRequest {
         case .subscribe, .unsubscribe, .watch, .unwatch:
             guard !inThread else { break }
             return operation
-        case .auth, .ping, .pong, nil: break
+        // Workers speak the protocol of the service itself.
+        case .auth, .serve, .take, .decline, .renew, .ping, .pong, nil: break
         }
         throw ProtocolError(
             .operationUnknown,

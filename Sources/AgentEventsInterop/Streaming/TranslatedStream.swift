@@ -124,7 +124,8 @@ struct TranslatedStream: Sendable {
                     code ?? .threadForbidden, "the thread cannot be followed any longer", threadID: thread)
                 return try await breakOff(.refused(error), &translation, &writer)
             case .welcome, .subscribed, .live, .snapshot, .snapshotPart, .emitted, .accepted, .refreshed, .expiring,
-                .watching, .threads, .unwatched, .ping, .pong, .membersChanged, .other:
+                .watching, .threads, .unwatched, .serving, .run, .renewed, .cancel, .ping, .pong, .membersChanged,
+                .other:
                 break
             }
         }

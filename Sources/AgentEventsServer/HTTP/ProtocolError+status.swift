@@ -37,7 +37,7 @@ extension ProtocolError.Code.Name {
             .memberForbidden:
             .forbidden
         case .threadUnknown, .agentUnknown, .pathUnknown, .commandUnknown, .runUnknown, .approvalUnknown,
-            .memberUnknown, .deletionUnknown:
+            .memberUnknown, .deletionUnknown, .leaseUnknown:
             .notFound
         case .threadDeleted: .gone
         case .approvalDataInvalid: .unprocessableContent
@@ -45,7 +45,7 @@ extension ProtocolError.Code.Name {
         case .notAcceptable: .notAcceptable
         case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict, .threadBusy, .commandUnsupported,
             .runNotStarted, .runNotOpen, .runPaused, .approvalResolved, .approvalExpired, .tooManyMembers,
-            .tooManyLinks, .stateTooFar:
+            .tooManyLinks, .stateTooFar, .workerAgentTaken, .leaseLost:
             .conflict
         case .bodyTooLarge, .batchTooLarge, .messageTooLarge: .contentTooLarge
         case .mediaTypeUnknown, .contentEncodingUnknown: .unsupportedMediaType

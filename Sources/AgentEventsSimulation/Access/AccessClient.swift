@@ -144,7 +144,7 @@ final class AccessClient {
         case .expiring:
             record("expiring", nil)
         case .welcome, .accepted, .ping, .drain, .pong, .membersChanged, .watching, .threads, .unwatched,
-            .other:
+            .serving, .run, .renewed, .cancel, .other:
             break
         }
     }

@@ -95,7 +95,7 @@ struct PipelinedRequests {
         case .error:
             isMine = number.map { $0 > Self.firstNumber } ?? false
         case .welcome, .snapshot, .snapshotPart, .accepted, .refreshed, .expiring, .ping, .drain, .pong,
-            .membersChanged, .watching, .threads, .unwatched,
+            .membersChanged, .watching, .threads, .unwatched, .serving, .run, .renewed, .cancel,
             .other:
             isMine = false
         }

@@ -32,7 +32,7 @@ struct WireCheck {
         case .unsubscribe(let about): thread = about
         case .emit(let request): thread = request.thread
         case .command(let request): thread = request.thread
-        case .acknowledge, .refresh, .watch, .unwatch, .ping, .pong: return
+        case .acknowledge, .refresh, .watch, .unwatch, .serve, .take, .decline, .renew, .ping, .pong: return
         }
         guard let number = message.tag?.number else { return }
         if unanswered[thread] != nil { witness.count(.requestPipelined) }
@@ -75,6 +75,8 @@ struct WireCheck {
         case .watching, .threads, .unwatched:
             // Who watches looks at it.
             break
+        case .serving, .run, .renewed, .cancel:
+            return InvariantViolation(.protocolKept, "a message to a worker, which nobody is here")
         case .other:
             return InvariantViolation(.protocolKept, "a message with an op that there is not")
         }
@@ -122,7 +124,7 @@ struct WireCheck {
             }
             thread = about
         case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .refreshed, .expiring, .ping, .drain, .pong,
-            .membersChanged, .watching, .threads, .unwatched,
+            .membersChanged, .watching, .threads, .unwatched, .serving, .run, .renewed, .cancel,
             .other:
             return nil
         }
@@ -161,11 +163,12 @@ extension ServerMessage {
         switch self {
         case .subscribed(let tag, _, _, _), .unsubscribed(let tag, _, _), .emitted(let tag, _, _),
             .accepted(let tag, _, _), .refreshed(let tag, _),
-            .pong(let tag), .watching(let tag), .unwatched(let tag, _):
+            .pong(let tag), .watching(let tag), .unwatched(let tag, _), .serving(let tag, _, _, _),
+            .renewed(let tag, _):
             tag?.number
         case .error(let error): error.tag?.number
         case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .expiring, .ping, .drain, .membersChanged,
-            .threads, .other:
+            .threads, .run, .cancel, .other:
             nil
         }
     }

@@ -117,7 +117,9 @@ final class WireClient {
             request.merges = merges
             if takesSnapshots { request.snapshot = .onReset }
             message.operation = .subscribe(request)
-        case .unsubscribe, .emit, .command, .acknowledge, .refresh, .watch, .unwatch, .ping, .pong:
+        case .unsubscribe, .emit, .command, .acknowledge, .refresh, .watch, .unwatch, .serve, .take, .decline, .renew,
+            .ping,
+            .pong:
             break
         }
         check.sent(message)
@@ -339,7 +341,7 @@ final class WireClient {
             }
             commander.answered(thread, request, answer)
         case .snapshotPart, .refreshed, .expiring, .pong, .drain, .event, .membersChanged, .watching, .threads,
-            .unwatched,
+            .unwatched, .serving, .run, .renewed, .cancel,
             .other:
             break
         }

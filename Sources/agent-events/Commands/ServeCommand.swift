@@ -116,6 +116,13 @@ struct ServeCommand: AsyncParsableCommand {
             valueName: "seconds"))
     var drainTimeout = 5.0
 
+    @Option(
+        help: ArgumentHelp(
+            "How long a worker, a program outside that works for agents, keeps its runs after the last thing that was heard from it. "
+                + "In seconds, from 1 to 3600.",
+            valueName: "seconds"))
+    var workerLease = 30.0
+
     @OptionGroup
     var limits: LimitOptions
 
@@ -160,6 +167,7 @@ struct ServeCommand: AsyncParsableCommand {
         guard drainTimeout > 0, drainTimeout <= 86_400 else {
             throw ValidationError("--drain-timeout is above 0 and at most 86400")
         }
+        guard (1...3600).contains(workerLease) else { throw ValidationError("--worker-lease is from 1 to 3600") }
         try checkListeners()
         for origin in allowedOrigins {
             guard let problem = AllowedOrigin.problem(with: origin) else { continue }
@@ -290,6 +298,7 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.slowReaderTimeout = .seconds(maxStall)
         configuration.outboundWatermarkByteCount = maxOutbound
         configuration.shutdownGrace = .seconds(drainTimeout)
+        configuration.workerLease = .seconds(workerLease)
         var runtime = RuntimeConfiguration()
         runtime.retention = RetentionPolicy(
             maximumAge: retainAge, maximumEventsPerThread: retainEvents, maximumByteCount: retainBytes)

@@ -13,6 +13,8 @@ struct TokenMakeCommand: AsyncParsableCommand {
             Example:
               agent-events token make --user u_1 --secret-file secret --ttl 8h
               agent-events token make --user backend --secret-file secret --scope read --scope emit --act-as '*'
+              agent-events token make --user workers --secret-file secret --scope serve --scope read --scope emit \\
+                --thread '*' --act-as '*'
             """)
 
     @Option(help: ArgumentHelp("The user that the token stands for (sub).", valueName: "user"))
@@ -35,8 +37,8 @@ struct TokenMakeCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("scope"),
         help: ArgumentHelp(
-            "A use that the token allows: read, emit, command, open, share, approve or admin. May be repeated. Default: "
-                + "read, command and open", valueName: "scope"),
+            "A use that the token allows: read, emit, command, open, share, approve, serve or admin. May be repeated. "
+                + "Default: read, command and open", valueName: "scope"),
         transform: { text throws in try Choice.read(text) })
     var scopes: [Scope] = []
 

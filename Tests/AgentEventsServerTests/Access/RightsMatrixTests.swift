@@ -269,7 +269,7 @@ struct RightsMatrixTests {
         let subscribe = #"{"op":"subscribe","req":0,"thread_id":"\#(thread)","after":"start"}"#
         switch op {
         // About no thread; see below.
-        case .auth, .refresh, .watch, .unwatch, .ping, .pong: return []
+        case .auth, .refresh, .watch, .unwatch, .serve, .take, .decline, .renew, .ping, .pong: return []
         case .subscribe:
             let starts = [
                 "", #","after":"start""#, #","after":"1-1""#, #","after":"1-9""#, #","after":"9-1""#,
