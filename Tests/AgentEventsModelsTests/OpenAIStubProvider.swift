@@ -52,9 +52,9 @@ final class StubProvider: Sendable {
         let number: Int
         let request: Request
         fileprivate let channel: any Channel
-        fileprivate let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
 
-        func raw(_ text: String) async throws { try await outbound.write(ByteBuffer(string: text)) }
+        /// Returns when the kernel has it.
+        func raw(_ text: String) async throws { try await channel.writeAndFlush(ByteBuffer(string: text)).get() }
 
         func head(_ status: Int = 200, _ headers: [String] = ["Content-Type: text/event-stream"]) async throws {
             let lines = ["HTTP/1.1 \(status) Status"] + headers + ["Transfer-Encoding: chunked", "", ""]
@@ -99,16 +99,16 @@ final class StubProvider: Sendable {
 
     typealias Script = @Sendable (Answer) async throws -> Void
 
-    private let script: Script
     private let received = Mutex<[Request]>([])
-    private let connected = Mutex(0)
+    private let connections = Mutex<(all: [any Channel], areOver: Bool)>(([], false))
+    private let asked: AsyncStream<Answer>.Continuation
 
-    private init(_ script: @escaping Script) { self.script = script }
+    private init(_ asked: AsyncStream<Answer>.Continuation) { self.asked = asked }
 
     /// All requests, in the order in which they came.
     var requests: [Request] { received.withLock { $0 } }
     /// The number of connections that were made.
-    var connectionCount: Int { connected.withLock { $0 } }
+    var connectionCount: Int { connections.withLock { $0.all.count } }
 
     /// Listens on a free port of this machine for the length of a scope.
     ///
@@ -116,63 +116,88 @@ final class StubProvider: Sendable {
     static func run<Result: Sendable>(
         _ script: @escaping Script, _ body: (_ provider: StubProvider, _ url: String) async throws -> Result
     ) async throws -> Result {
-        let provider = StubProvider(script)
+        let (answers, asked) = AsyncStream.makeStream(of: Answer.self)
+        let provider = StubProvider(asked)
         let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelOption(.socketOption(.so_sndbuf), value: 64 << 10)
-            .bind(host: "127.0.0.1", port: 0) { channel in
+            .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                    try channel.pipeline.syncOperations.addHandler(RequestReader(provider))
                 }
             }
-        let port = try #require(server.channel.localAddress?.port)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(server.localAddress?.port)
         return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await provider.serve(server) }
-            let result = try await body(provider, "http://127.0.0.1:\(port)/v1")
-            group.cancelAll()
+            group.addTask {
+                await withDiscardingTaskGroup { group in
+                    for await answer in answers {
+                        // A client that goes away is no error of this end.
+                        group.addTask { try? await script(answer) }
+                    }
+                }
+            }
+            let result: Result
+            do {
+                result = try await body(provider, "http://127.0.0.1:\(port)/v1")
+            } catch {
+                provider.close(server)
+                throw error
+            }
+            provider.close(server)
+            try await group.waitForAll()
             return result
         }
     }
 
-    private func serve(
-        _ server: NIOAsyncChannel<NIOAsyncChannel<ByteBuffer, ByteBuffer>, Never>
-    ) async throws {
-        try await server.executeThenClose { connections in
-            try await withThrowingDiscardingTaskGroup { group in
-                for try await connection in connections {
-                    connected.withLock { $0 += 1 }
-                    group.addTask {
-                        // A client that goes away is no error of this end.
-                        try? await self.serve(connection)
-                    }
-                }
-            }
+    private func close(_ server: any Channel) {
+        server.close(promise: nil)
+        let open = connections.withLock { connections in
+            connections.areOver = true
+            return connections.all
         }
+        for channel in open { channel.close(promise: nil) }
+        asked.finish()
     }
 
-    private func serve(_ connection: NIOAsyncChannel<ByteBuffer, ByteBuffer>) async throws {
-        try await connection.executeThenClose { inbound, outbound in
-            var buffer = ByteBuffer()
-            for try await part in inbound {
-                buffer.writeImmutableBuffer(part)
-                while let request = try Self.request(in: &buffer) {
-                    let number = received.withLock { received in
-                        received.append(request)
-                        return received.count - 1
-                    }
-                    try await script(
-                        Answer(number: number, request: request, channel: connection.channel, outbound: outbound))
-                }
-            }
+    fileprivate func accept(_ channel: any Channel) {
+        let areOver = connections.withLock { connections in
+            connections.all.append(channel)
+            return connections.areOver
         }
+        if areOver { channel.close(promise: nil) }
+    }
+
+    fileprivate func receive(_ request: Request, on channel: any Channel) {
+        let number = received.withLock { received in
+            received.append(request)
+            return received.count - 1
+        }
+        asked.yield(Answer(number: number, request: request, channel: channel))
+    }
+}
+
+private final class RequestReader: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let provider: StubProvider
+    private var buffer = ByteBuffer()
+
+    init(_ provider: StubProvider) { self.provider = provider }
+
+    func channelActive(context: ChannelHandlerContext) { provider.accept(context.channel) }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        buffer.writeImmutableBuffer(unwrapInboundIn(data))
+        while let request = try? Self.request(in: &buffer) { provider.receive(request, on: context.channel) }
     }
 
     /// - Returns: `nil` when it is not whole.
-    private static func request(in buffer: inout ByteBuffer) throws -> Request? {
+    private static func request(in buffer: inout ByteBuffer) throws -> StubProvider.Request? {
         let bytes = buffer.readableBytesView
         let separator = Array("\r\n\r\n".utf8)
         guard let end = bytes.indices.first(where: { bytes[$0...].starts(with: separator) }) else { return nil }
         let lines = String(decoding: bytes[..<end], as: UTF8.self).split(separator: "\r\n")
-        var request = Request(line: String(lines.first ?? ""))
+        var request = StubProvider.Request(line: String(lines.first ?? ""))
         for line in lines.dropFirst() {
             let pair = line.split(separator: ":", maxSplits: 1)
             guard pair.count == 2 else { continue }

@@ -93,7 +93,9 @@ public struct OpenAICompatibleModel: LanguageModel {
             case .responses:
                 ResponsesBody.object(request, model: name, names: names)
             }
-        for (member, value) in configuration.parameters { body[member] = value == .null ? nil : value }
+        for (member, value) in configuration.parameters {
+            body[member] = value == .null ? Optional<JSONValue>.none : value
+        }
         return JSONValue.object(body).encoded()
     }
 

@@ -34,7 +34,9 @@ struct ProviderError: Hashable, Sendable {
     private static func error(in document: JSONValue) -> JSONValue? {
         let document = document.arrayValue?.first ?? document
         switch document["error"] {
-        case .null?, nil: return document["object"]?.text == "error" ? document : nil
+        case .null?, nil:
+            guard document["object"]?.text == "error" else { return nil }
+            return document
         case .bool(false)?: return nil
         case .some(let error): return error
         }
