@@ -129,8 +129,8 @@ def charts(measured):
         yield "bench-threads-memory", (
             "Memory of an idle context", "contexts in memory", "bytes each", [("memory", curve(found, "contexts", "bytes"))]), {}
         yield "bench-threads-time", (
-            "A context is opened, or built from the log again", "contexts", "microseconds each",
-            [("opened", curve(found, "contexts", "open_us")), ("built from the log", curve(found, "contexts", "rebuild_us"))]), {}
+            "A context is opened, or built from the log again: processor time", "contexts", "microseconds each",
+            [("opened", curve(found, "contexts", "open_cpu_us")), ("built from the log", curve(found, "contexts", "rebuild_cpu_us"))]), {}
     found = measured.get("sizes")
     if found:
         yield "bench-sizes", (
