@@ -40,7 +40,7 @@ def bench(binary, *arguments):
 
 def subscribers(binary, quick):
     return [
-        bench(binary, "subscribers", "--subscribers", count, "--seconds", 0.2 if quick else 3)[0]
+        bench(binary, "subscribers", "--subscribers", count, "--seconds", 0.2 if quick else 1.5)[0]
         for count in steps(1, 10, 100, 1000, 10_000, quick=quick)]
 
 
@@ -52,7 +52,7 @@ def threads(binary, quick):
 
 def sizes(binary, quick):
     return [
-        bench(binary, "emit", "--text-bytes", size, "--seconds", 0.2 if quick else 3)[0]
+        bench(binary, "emit", "--text-bytes", size, "--seconds", 0.2 if quick else 1.5)[0]
         for size in steps(50, 200, 1000, 4000, 16_000, 65_536, quick=quick)]
 
 
