@@ -7,6 +7,9 @@ step := .ci/step
 # SwiftPM passes the traits to the compiler in the order of a set, which is another one in each process: without this,
 # whatever makes it plan anew compiles everything anew. Programs that are run go without it.
 export SWIFT_DETERMINISTIC_HASHING := 1
+# Without the index for editors, which a build makes beside its objects: a tenth less work, of which most is packages of others. What is
+# built with it is built again, so all recipes leave it out.
+program := swift build --disable-index-store --product agent-events
 as_usual := env -u SWIFT_DETERMINISTIC_HASHING
 # What `make test` runs comes from one build, a debug build with its assertions, in which the product is optimized (see the end of
 # Package.swift): the simulation needs the speed, and a release build beside it would take ten minutes more.
@@ -67,7 +70,7 @@ help:
 	@echo 'make clean    remove what was built (not the data)'
 
 run: .build/setup/build
-	@swift build --product agent-events
+	@$(program)
 	@exec $(as_usual) .build/debug/agent-events serve --demo $(arguments)
 
 # One recipe, so that the steps run one after the other, and each tells how it went.
@@ -119,7 +122,7 @@ test: .build/setup/browser
 # The pages of the service in Chromium.
 browser: .build/setup/browser
 	@rm -f .build/logs/passed
-	@$(step) build swift build --product agent-events
+	@$(step) build $(program)
 	@for script in inspector_page inspector_frames $(browsed); do \
 	    $(step) "$$script, self-test" $(as_usual) $(python) Tests/Browser/$$script.py --self-test || exit 1; \
 	    $(step) "$$script" $(as_usual) $(python) Tests/Browser/$$script.py || exit 1; \
@@ -180,7 +183,7 @@ docs: .build/setup/build
 	@.ci/docs $(documented)
 
 screenshots: .build/setup/browser
-	@swift build --product agent-events
+	@$(program)
 	@$(as_usual) $(python) Tests/Browser/screenshots.py .build/screenshots \
 	    --readme Sources/AgentEventsServer/AgentEventsServer.docc/Resources
 

@@ -3,7 +3,7 @@
 import math
 
 WIDTH, HEIGHT = 720, 400
-LEFT, RIGHT, TOP, BOTTOM = 76, 24, 44, 56
+LEFT, RIGHT, TOP, BOTTOM = 76, 24, 62, 56
 COLOURS = ("#0b62d6", "#c2410c", "#15803d", "#7e22ce")
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1d1d1f } .title { font-size: 15px; font-weight: 600 }
@@ -78,7 +78,7 @@ def svg(title, x_title, y_title, series, *, logarithmic_y=False):
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [f'<circle cx="{x.place(a):.1f}" cy="{y.place(b):.1f}" r="3.5" fill="{colour}"/>' for a, b in curve]
         if len(series) > 1:
-            place = TOP + 16 + 18 * number
-            parts.append(f'<rect x="{LEFT + 12}" y="{place - 9}" width="18" height="4" fill="{colour}"/>')
-            parts.append(f'<text x="{LEFT + 38}" y="{place - 2}">{escape(name)}</text>')
+            place = LEFT + 180 * number
+            parts.append(f'<rect x="{place}" y="39" width="18" height="4" fill="{colour}"/>')
+            parts.append(f'<text x="{place + 26}" y="46">{escape(name)}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"

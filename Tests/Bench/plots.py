@@ -40,7 +40,7 @@ def bench(binary, *arguments):
 
 def subscribers(binary, quick):
     return [
-        bench(binary, "subscribers", "--subscribers", count, "--seconds", 0.2 if quick else 3)[0]
+        bench(binary, "subscribers", "--subscribers", count, "--seconds", 0.2 if quick else 1.5)[0]
         for count in steps(1, 10, 100, 1000, 10_000, quick=quick)]
 
 
@@ -52,7 +52,7 @@ def threads(binary, quick):
 
 def sizes(binary, quick):
     return [
-        bench(binary, "emit", "--text-bytes", size, "--seconds", 0.2 if quick else 3)[0]
+        bench(binary, "emit", "--text-bytes", size, "--seconds", 0.2 if quick else 1.5)[0]
         for size in steps(50, 200, 1000, 4000, 16_000, 65_536, quick=quick)]
 
 
@@ -129,8 +129,8 @@ def charts(measured):
         yield "bench-threads-memory", (
             "Memory of an idle context", "contexts in memory", "bytes each", [("memory", curve(found, "contexts", "bytes"))]), {}
         yield "bench-threads-time", (
-            "A context is opened, or built from the log again", "contexts", "microseconds each",
-            [("opened", curve(found, "contexts", "open_us")), ("built from the log", curve(found, "contexts", "rebuild_us"))]), {}
+            "A context is opened, or built from the log again: processor time", "contexts", "microseconds each",
+            [("opened", curve(found, "contexts", "open_cpu_us")), ("built from the log", curve(found, "contexts", "rebuild_cpu_us"))]), {}
     found = measured.get("sizes")
     if found:
         yield "bench-sizes", (

@@ -47,7 +47,6 @@ EXCEPTIONS = [
     ("Sources/agent-events-simulation/FuzzProgram.swift", "a sleep", "waits for processes"),
     ("Sources/agent-events/Bench/CommitBenchmark.swift", "a clock", "measures"),
     ("Sources/agent-events/Bench/EmitBenchmark.swift", "a clock", "measures"),
-    ("Sources/agent-events/Bench/ContextBenchmark.swift", "a clock", "measures"),
     ("Sources/agent-events/Bench/SubscriberBenchmark.swift", "a clock", "measures"),
     ("Sources/agent-events/Bench/DiscardingLog.swift", "a sleep", "measures"),
     ("Sources/agent-events/Bench/ReplayBenchmark.swift", "a clock", "measures"),

@@ -1,6 +1,6 @@
 import AgentEvents
 
-/// Measures an idle context: its memory, the time in which it is opened, and the time in which one is built from the log again.
+/// Measures an idle context: its memory, the processor time in which it is opened, and that in which one is built from the log again.
 struct ContextBenchmark {
     let count: Int
 
@@ -30,21 +30,21 @@ struct ContextBenchmark {
             "resident memory of each of \(count); budget 0.8 kB; opened in \(BenchLine.microseconds(opening)), built from the "
                 + "log in \(BenchLine.microseconds(rebuilding))",
             [
-                "contexts": Double(count), "bytes": byteCount, "open_us": opening * 1e6, "rebuild_us": rebuilding * 1e6,
+                "contexts": Double(count), "bytes": byteCount, "open_cpu_us": opening * 1e6,
+                "rebuild_cpu_us": rebuilding * 1e6,
             ])
     }
 
-    /// - Returns: the memory and the time of each.
+    /// - Returns: the memory and the processor time of each.
     private func open(_ runtime: AgentRuntime) async throws -> (bytes: Double, seconds: Double) {
         var contexts: [ExecutionContext] = []
         contexts.reserveCapacity(count)
         let before = ResidentMemory.ofThisProcess()
-        let clock = ContinuousClock()
-        let start = clock.now
+        let start = ProcessorTime.ofThisProcess()
         for number in 0..<count {
             contexts.append(try await runtime.context(user: "u_bench", thread: ThreadID("t_\(number)")))
         }
-        let seconds = start.duration(to: clock.now).inSeconds
+        let seconds = ProcessorTime.ofThisProcess() - start
         let grown = ResidentMemory.ofThisProcess() - before
         return (Double(grown) / Double(contexts.count), seconds / Double(count))
     }
