@@ -443,6 +443,32 @@ def service_dies(binary):
                 check_runs(ended(service, "t_1", queued))
 
 
+def service_dies_and_worker_resumes(binary):
+    """What a worker said with `restart` counts for the next process, too."""
+    with DataFolder() as data:
+        with Service(binary, data, "--worker-lease", "30") as service, Person(service) as person:
+            worker = RawWorker(service, "w_1", ["firm"], restart="resume")
+            run = ask(person, "t_1", "firm")
+            offer = worker.offer()
+            worker.take(offer)
+            expect(worker.log(offer, "agent_thinking", thought_id="th", text="a"), "emitted", "before the end")
+            service.kill()
+        with Service(binary, data, "--worker-lease", "30") as service, Person(service) as person:
+            events = log_of(service, "t_1")
+            if events[-1]["type"] != "agent_paused" or events[-1]["data"].get("reason") != "process_lost":
+                raise Fault(f"after the end of the service a run that can be continued is {kinds(events)}")
+            with RawWorker(service, "w_1", ["firm"], restart="resume", leases=[offer["lease"]]) as worker:
+                check_return_after_death(worker.serving, offer["lease"])
+                # At least 10 s after the first attempt began.
+                again = worker.offer()
+                if (again["run_id"], again["attempt"], again["resume"]) != (run, 2, True):
+                    raise Fault(f"the run was offered again as {again}")
+                worker.take(again)
+                worker.complete(again)
+                if kinds(ended(service, "t_1", run), run)[-3:] != ["agent_paused", "agent_resumed", "agent_completed"]:
+                    raise Fault(f"the run was continued as {kinds(log_of(service, 't_1'))}")
+
+
 def check_return_after_death(serving, lease):
     if serving.get("kept") != [] or serving.get("lost") != [lease]:
         raise Fault(f"after a restart a worker was told {serving}")
@@ -546,7 +572,9 @@ def broken():
     ]
 
 
-PARTS = (kills, zombie, cuts, renewals, stops, twins, service_dies, refusals, examples)
+PARTS = (
+    kills, zombie, cuts, renewals, stops, twins, service_dies, service_dies_and_worker_resumes, refusals, examples,
+)
 PROCESSES = {"--dying": dying, "--healthy": healthy, "--sleeping": sleeping}
 
 

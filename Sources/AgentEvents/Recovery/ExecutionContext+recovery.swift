@@ -323,10 +323,15 @@ struct RecoveredRuns: Hashable, Sendable {
     var parked: [RunID] = []
 }
 
-/// A run that stayed open when an earlier process was lost, and for which nobody works yet.
+/// A run that stayed open when an earlier process, or its worker, was lost, and for which nobody works yet.
 package struct ParkedRun: Sendable {
     package var owner: ThreadOwner
     package var run: RunID
+
+    package init(owner: ThreadOwner, run: RunID) {
+        self.owner = owner
+        self.run = run
+    }
 }
 
 /// The answer to a wish to take up a run.

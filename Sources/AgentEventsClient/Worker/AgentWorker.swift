@@ -86,7 +86,8 @@ public struct AgentWorker: Sendable {
             guard error.isRetryable else { throw error }
             failures += 1
             let configuration = client.configuration
-            let pause = configuration.backoff.pause(afterFailures: failures, random: configuration.random())
+            let chance = configuration.random
+            let pause = configuration.backoff.pause(afterFailures: failures, random: chance())
             try await configuration.clock.sleep(for: max(pause, error.retryAfter ?? .zero))
         }
     }

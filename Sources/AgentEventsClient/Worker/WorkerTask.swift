@@ -1,4 +1,5 @@
 public import AgentEvents
+internal import AgentEventsProtocol
 
 /// A run that a worker works for, by a lease of the service.
 ///

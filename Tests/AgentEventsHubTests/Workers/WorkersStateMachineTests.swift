@@ -113,7 +113,7 @@ struct WorkersStateMachineTests {
     }
 
     /// 69, and the clock that counts: a use before the end renews, one at the end finds the lease over although no timer came.
-    @Test(arguments: [(29_999, Machine.Use.held), (30_000, .lost), (31_000, .lost)])
+    @Test(arguments: [(29_999, Machine.Use.held), (30_000, .lost), (31_000, .lost)] as [(Int64, Machine.Use)])
     func aLeaseIsRenewedBeforeItIsUsed(_ time: Int64, _ expected: Machine.Use) {
         var machine = Self.working()
         let (use, actions) = machine.use("l_1", by: "u_w", at: time)

@@ -24,20 +24,20 @@ import Testing
     }
 
     /// Starts a run by a lease, as the hub does when a worker has taken it.
-    private func start(_ run: RunID = "r_1", lease: LeaseID = "l_1", _ context: ExecutionContext) async throws {
+    private func start(_ context: ExecutionContext) async throws {
         _ = try await context.decide { _, _ in
             ThreadDecision(
-                (), drafts: [EventDraft(runID: run, agent: "guide", .agentStarted(AgentStarted()))], startedRun: run,
-                lease: lease)
+                (), drafts: [EventDraft(runID: "own_1", agent: "guide", .agentStarted(AgentStarted()))],
+                startedRun: "own_1", lease: "l_1")
         }
     }
 
-    private static func thought(_ run: RunID = "r_1") -> EventDraft {
+    private static func thought(_ run: RunID = "own_1") -> EventDraft {
         EventDraft(runID: run, .agentThinking(AgentThinking(thoughtID: "th_1", text: "hm")))
     }
 
     private static func child(_ parent: RunID?) -> EventDraft {
-        EventDraft(runID: "r_child", agent: "scout", .agentStarted(AgentStarted(parentRunID: parent)))
+        EventDraft(runID: "own_child", agent: "scout", .agentStarted(AgentStarted(parentRunID: parent)))
     }
 
     private func emit(
@@ -65,16 +65,16 @@ import Testing
             #expect(await emit([Self.thought()], lease: "l_2", context) == .leaseLost)
             #expect(await emit([Self.thought()], lease: nil, context) == .leaseLost)
             // Below it, too.
-            #expect(await emit([Self.child("r_1")], lease: nil, context) == .leaseLost)
-            #expect(await emit([Self.child("r_1"), Self.thought("r_child")], lease: "l_1", context) == nil)
-            #expect(await emit([Self.thought("r_child")], lease: "l_2", context) == .leaseLost)
+            #expect(await emit([Self.child("own_1")], lease: nil, context) == .leaseLost)
+            #expect(await emit([Self.child("own_1"), Self.thought("own_child")], lease: "l_1", context) == nil)
+            #expect(await emit([Self.thought("own_child")], lease: "l_2", context) == .leaseLost)
             // And nothing else by it.
-            let other = EventDraft(runID: "r_2", agent: "guide", .agentStarted(AgentStarted()))
+            let other = EventDraft(runID: "own_2", agent: "guide", .agentStarted(AgentStarted()))
             #expect(await emit([other], lease: "l_1", context) == .leaseLost)
             #expect(await emit([other], lease: nil, context) == nil)
-            #expect(await emit([Self.thought("r_2")], lease: "l_1", context) == .leaseLost)
+            #expect(await emit([Self.thought("own_2")], lease: "l_1", context) == .leaseLost)
             // All or nothing.
-            #expect(await emit([Self.thought(), Self.thought("r_2")], lease: "l_1", context) == .leaseLost)
+            #expect(await emit([Self.thought(), Self.thought("own_2")], lease: "l_1", context) == .leaseLost)
             try await runtime.flush()
             #expect(
                 try await types() == [
@@ -88,7 +88,7 @@ import Testing
             try await start(context)
             _ = try await context.emit([Self.thought()])
             _ = try await context.command(RunCommand(.stop))
-            #expect(await context.endLease("l_1", of: "r_1") == .stopped)
+            #expect(await context.endLease("l_1", of: "own_1") == .stopped)
         }
     }
 
@@ -96,12 +96,12 @@ import Testing
     @Test func whatComesAfterTheWorkerWasLostIsRefused() async throws {
         try await withContext { runtime, context in
             try await start(context)
-            #expect(try await context.lose("l_1", of: "r_1") == .ended(isRepeated: false))
+            #expect(try await context.lose("l_1", of: "own_1") == .ended(isRepeated: false))
             #expect(await emit([Self.thought()], lease: "l_1", context) == .leaseLost)
             #expect(await emit([Self.thought()], lease: nil, context) == .order(.alreadyEnded))
             try await runtime.flush()
             #expect(try await types() == ["agent_started", "agent_failed"])
-            #expect(try await context.lose("l_1", of: "r_1") == .over(nil))
+            #expect(try await context.lose("l_1", of: "own_1") == .over(nil))
         }
         let page = try await log.read(LogRead(.thread("t_1", after: 1)))
         guard case .agentFailed(let failed)? = try page.events.first.map({ try EventDecoder.decode($0.bytes).payload })
@@ -115,7 +115,7 @@ import Testing
     @Test func anAgentThatIsRepeatedIsQueuedAgainWithTheSameCommit() async throws {
         try await withContext(.again()) { runtime, context in
             try await start(context)
-            #expect(try await context.lose("l_1", of: "r_1") == .ended(isRepeated: true))
+            #expect(try await context.lose("l_1", of: "own_1") == .ended(isRepeated: true))
             try await runtime.flush()
             #expect(try await types() == ["agent_started", "agent_failed", "agent_queued"])
             let queued = try await runtime.queuedRuns(of: "t_1", user: "u_1")
@@ -127,17 +127,17 @@ import Testing
     @Test func anAgentThatResumesIsContinuedByTheNextLease() async throws {
         try await withContext(.resume) { runtime, context in
             try await start(context)
-            let message = EventDraft(runID: "r_1", .messageDelta(MessageDelta(messageID: "m_1", text: "So")))
+            let message = EventDraft(runID: "own_1", .messageDelta(MessageDelta(messageID: "m_1", text: "So")))
             #expect(await emit([message], lease: "l_1", context) == nil)
-            #expect(try await context.lose("l_1", of: "r_1") == .parked)
+            #expect(try await context.lose("l_1", of: "own_1") == .parked)
             #expect(await emit([Self.thought()], lease: "l_1", context) == .leaseLost)
-            #expect(try await context.work(of: "r_1")?.attempt == 2)
-            guard case .notBefore(let time) = try await context.attach("r_1", lease: "l_2") else {
+            #expect(try await context.work(of: "own_1")?.attempt == 2)
+            guard case .notBefore(let time) = try await context.attach("own_1", lease: "l_2") else {
                 Issue.record("that is another one")
                 return
             }
             clock.advance(by: .milliseconds(time.milliseconds(since: clock.wallClock.now())))
-            guard case .taken = try await context.attach("r_1", lease: "l_2") else {
+            guard case .taken = try await context.attach("own_1", lease: "l_2") else {
                 Issue.record("that is another one")
                 return
             }
@@ -159,7 +159,7 @@ import Testing
         (.agentCancelled(AgentCancelled(durationMilliseconds: 0)), true, .byWorker),
         (.agentCancelled(AgentCancelled(reason: "enough", durationMilliseconds: 0)), false, .stopped),
         (.agentCancelled(AgentCancelled(reason: "shutdown", durationMilliseconds: 0)), false, .lost),
-        (.agentCancelled(AgentCancelled(supersededBy: "r_2", durationMilliseconds: 0)), false, .superseded),
+        (.agentCancelled(AgentCancelled(supersededBy: "own_2", durationMilliseconds: 0)), false, .superseded),
         (
             .agentFailed(
                 AgentFailed(
@@ -170,15 +170,15 @@ import Testing
     func theEndOfARunIsKnown(_ end: EventPayload, isByLease: Bool, _ expected: LeasedRunEnd) async throws {
         try await withContext { _, context in
             try await start(context)
-            let draft = EventDraft(runID: "r_1", end)
+            let draft = EventDraft(runID: "own_1", end)
             if isByLease {
                 #expect(await emit([draft], lease: "l_1", context) == nil)
             } else {
                 _ = try await context.emit([draft])
             }
             #expect(await emit([Self.thought()], lease: "l_1", context) == .leaseLost)
-            #expect(await context.endLease("l_1", of: "r_1") == expected)
-            #expect(await context.endLease("l_1", of: "r_1") == nil)
+            #expect(await context.endLease("l_1", of: "own_1") == expected)
+            #expect(await context.endLease("l_1", of: "own_1") == nil)
         }
     }
 
@@ -188,7 +188,7 @@ import Testing
             try await start(context)
             #expect(await emit([Self.thought()], lease: "l_1", key: "k_1", context) == nil)
             #expect(await emit([Self.thought()], lease: "l_1", key: "k_1", context) == nil)
-            _ = try await context.lose("l_1", of: "r_1")
+            _ = try await context.lose("l_1", of: "own_1")
             #expect(await emit([Self.thought()], lease: "l_1", key: "k_1", context) == nil)
             #expect(await emit([Self.thought()], lease: "l_1", key: "k_2", context) == .leaseLost)
             try await runtime.flush()
