@@ -189,6 +189,22 @@ import Testing
         #expect(try await words().suffix(2) == ["said So", "failed run.deadline"])
     }
 
+    /// What no message says, such as the input of a run, is told as one, before the answers to it.
+    @Test func whatItIsAskedStandsBeforeItsAnswers() async throws {
+        let requests = Tally<[String]>()
+        let model = ScriptedModel { request in
+            requests.add(Logged.words(request.transcript))
+            return requests.count == 1 ? [.call("search", ["build": 1])] : [.text("Done.")]
+        }
+        let agent = ModelAgent("ops", model: model, tools: [Self.search])
+        try await ModelStage.with { stage in
+            _ = try await stage.run { run in
+                try await agent.respond(to: UserPrompt(text: "Well?", messageID: "m_7", author: "u_1"), run: run)
+            }.get()
+        }
+        #expect(requests.all == [["u:Well?"], ["u:Well?", "a: search=[7,8]"]])
+    }
+
     /// A rollback leaves out what was said before, and the question that it replaces.
     @Test func theModelIsNotToldOfWhatWasDiscarded() async throws {
         let gate = Gate()

@@ -22,7 +22,7 @@ struct RoutingTests {
         ("DELETE", "/v1/threads//events", 404, "path.unknown"),
         ("POST", "/health", 405, "path.method_not_allowed"),
         ("DELETE", "/v1/threads/t/events", 405, "path.method_not_allowed"),
-        ("GET", "/v1/threads/t/messages", 405, "path.method_not_allowed"),
+        ("GET", "/v1/threads/t/commands", 405, "path.method_not_allowed"),
         ("GET", "/v1/stream", 426, "upgrade.required"), ("POST", "/v1/stream", 405, "path.method_not_allowed"),
     ])
     func everyAnswerIsJSON(_ method: String, _ path: String, _ status: Int, _ code: String) async throws {
@@ -55,7 +55,8 @@ struct RoutingTests {
 
     @Test(arguments: [
         ("/health", "GET, HEAD, OPTIONS"), ("/v1/threads/t/events", "GET, POST, HEAD, OPTIONS"),
-        ("/v1/threads/t/messages", "POST, OPTIONS"), ("/v1/stream", "GET, HEAD, OPTIONS"),
+        ("/v1/threads/t/messages", "GET, POST, HEAD, OPTIONS"), ("/v1/threads/t/commands", "POST, OPTIONS"),
+        ("/v1/stream", "GET, HEAD, OPTIONS"),
     ])
     func theMethodsOfAPathAreTold(_ path: String, _ methods: String) async throws {
         try await withRunningService { service in

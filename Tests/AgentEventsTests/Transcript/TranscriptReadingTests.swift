@@ -131,20 +131,23 @@ import Testing
         }
     }
 
-    /// The retention overtakes a fold between two steps.
+    /// The retention overtakes the fold of a run that has ended: of one that is open nothing is trimmed.
     @Test func aFoldThatWasOvertakenBeginsAgain() async throws {
         let log = InMemoryEventLog()
         try await withAgentRuntime(log: log) { runtime in
-            try await Self.run(runtime) { run in
-                var fold = TranscriptFold()
+            let run = try await Self.run(runtime) { run in
                 try await run.say("a")
-                _ = try await run.transcript(continuing: &fold)
-                for _ in 1...5 { try await Self.ask("more", runtime) }
-                try await runtime.flush()
-                try await log.trim([ThreadTrim(thread: "t_1", firstKept: 5)])
-                let transcript = try await run.transcript(continuing: &fold)
-                #expect(transcript.items.isEmpty && !transcript.isComplete)
+                return run
             }
+            var fold = TranscriptFold()
+            let known = try await run.transcript(continuing: &fold)
+            #expect(TranscriptFoldTests.words(known) == ["a:a"] && known.isComplete)
+            for _ in 1...5 { try await Self.ask("more", runtime) }
+            try await Self.run(runtime) { run in try await run.say("b") }
+            try await log.trim([ThreadTrim(thread: "t_1", firstKept: 7)])
+            let transcript = try await run.transcript(continuing: &fold)
+            #expect(TranscriptFoldTests.words(transcript) == ["u:more", "u:more", "u:more", "a:b"])
+            #expect(!transcript.isComplete)
         }
     }
 }
