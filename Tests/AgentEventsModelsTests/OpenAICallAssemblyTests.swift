@@ -55,6 +55,10 @@ struct OpenAICallAssemblyTests {
             ], [#"f{"a":1}"#, #"f{"a":1}"#]
         ),
         (
+            "no index, no ids, no arguments, one tool twice",
+            [#"{"function":{"name":"f"}},{"function":{"name":"f"}}"#], ["f{}", "f{}"]
+        ),
+        (
             "no index, in pieces",
             [
                 #"{"id":"c1","function":{"name":"f","arguments":""}}"#, #"{"function":{"arguments":"{\"a\""}}"#,

@@ -191,7 +191,7 @@ public struct OpenAICompatibleModel: LanguageModel {
     }
 
     /// After the end of an answer only the end of the body is left mostly, and a connection that has it serves the next request. One that
-    /// does not is closed.
+    /// does not is closed after two seconds.
     private func drain(_ answer: AnswerExchange.Answer) async {
         let deadline = NIODeadline.now() + Self.drainTimeout
         var byteCount = 0
@@ -202,9 +202,11 @@ public struct OpenAICompatibleModel: LanguageModel {
 
     private static let maximumErrorByteCount = 64 << 10
     private static let errorBodyTimeout = Duration.seconds(10)
-    private static let drainTimeout = TimeAmount.milliseconds(500)
+    private static let drainTimeout = TimeAmount.seconds(2)
 }
 
-extension OpenAICompatibleModel: CustomStringConvertible {
+extension OpenAICompatibleModel: CustomStringConvertible, CustomReflectable {
     public var description: String { "\(name) at \(url)" }
+    /// Without the HTTP client, in which requests that are under way have the key.
+    public var customMirror: Mirror { Mirror(self, children: ["name": name, "url": url]) }
 }
