@@ -65,7 +65,7 @@ def stored(binary, quick):
 def answers(binary, quick):
     return [
         bench(binary, "remote", "--answer", size)[0]
-        for size in steps(4096, 16_384, 65_536, 262_144, 1_048_576, quick=quick)]
+        for size in steps(65_536, 262_144, 1_048_576, 4_194_304, quick=quick)]
 
 
 def processor_seconds(process):
