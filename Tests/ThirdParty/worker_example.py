@@ -32,7 +32,7 @@ class Run:
         return await self.worker.ask(op="emit", thread_id=thread, lease=self.lease, key=key, events=drafts)
 
     async def say(self, text):
-        await self.emit(("message_completed", {"message_id": f"m_{uuid.uuid4().hex}", "text": text}))
+        await self.emit(("message_completed", {"message_id": f"m_{uuid.uuid4()}", "role": "assistant", "text": text}))
 
     async def wait_for(self, kind, **data):
         """The first event of the thread of a kind since the run began, such as the answer to a request for approval."""
@@ -124,8 +124,8 @@ class Worker:
         try:
             result = await self.agents[run.offer["agent"]](run)
             await run.emit(("agent_completed", {"result": result}))
-        except Refused as refused:
-            print(f"{run.lease}: {refused}", flush=True)
+        except Refused as refused:  # Nothing to do when the lease is over; and else the run is given back.
+            await self.socket.send(json.dumps({"op": "decline", "lease": run.lease, "reason": str(refused)}))
         except Exception as error:  # Whatever an agent throws is how its run ends.
             await run.emit(("agent_failed", {"error": {"code": "error", "message": str(error), "retryable": False}}))
         finally:

@@ -255,11 +255,12 @@ struct WorkerTests {
             (configuration.maximumQueuedRuns, configuration.maximumQueuedRunsPerUser) = (2 * count, 2 * count)
         }) { stage in
             let worker = try await StagedWorker.serving(stage.hub, capacity: count)
+            var runs: [WorkerRun] = []
             for number in 1...count {
                 try await stage.send("Hello", agent: "guide", to: ThreadID(stringLiteral: "t_\(number)"))
+                // At once: what is not taken for 5 seconds is offered again.
+                runs.append(try await worker.take())
             }
-            var runs: [WorkerRun] = []
-            for _ in 1...count { runs.append(try await worker.take()) }
             #expect(Set(runs.map(\.lease)).count == count && Set(runs.map(\.run)).count == count)
             for run in runs { try await worker.complete(run) }
             for run in [runs[0], runs[count / 2], runs[count - 1]] {
