@@ -29,7 +29,7 @@ struct CrossOriginTests {
     }
 
     @Test(arguments: [
-        ("/v1/threads/t/messages", "POST, OPTIONS"), ("/v1/threads/t/events", "GET, POST, HEAD, OPTIONS"),
+        ("/v1/threads/t/messages", "GET, POST, HEAD, OPTIONS"), ("/v1/threads/t/events", "GET, POST, HEAD, OPTIONS"),
         ("/nothing", "GET, HEAD, POST, OPTIONS"),
     ])
     func preflightsAreAnswered(_ path: String, _ methods: String) async throws {
