@@ -104,7 +104,7 @@ public struct OpenAICompatibleModel: LanguageModel {
     private func read<Machine: AnswerStateMachine>(
         _ answer: AnswerExchange.Answer, _ machine: Machine, _ part: (ModelPart) async throws -> Void
     ) async throws {
-        let firstByte = NIODeadline.now() + TimeAmount(configuration.firstByteTimeout)
+        let firstByte = answer.now + TimeAmount(configuration.firstByteTimeout)
         let head = try await head(of: answer, by: firstByte)
         guard 200..<300 ~= head.status.code else {
             let error = await error(head, answer)
@@ -125,7 +125,7 @@ public struct OpenAICompatibleModel: LanguageModel {
                     return
                 }
             }
-            deadline = .now() + TimeAmount(configuration.idleTimeout)
+            deadline = answer.now + TimeAmount(configuration.idleTimeout)
         }
     }
 
@@ -182,7 +182,7 @@ public struct OpenAICompatibleModel: LanguageModel {
     /// The error of an answer with a status of one, as far as its body says more.
     private func error(_ head: HTTPResponseHead, _ answer: AnswerExchange.Answer) async -> ModelError {
         var body: [UInt8] = []
-        let deadline = NIODeadline.now() + TimeAmount(min(configuration.idleTimeout, Self.errorBodyTimeout))
+        let deadline = answer.now + TimeAmount(min(configuration.idleTimeout, Self.errorBodyTimeout))
         while body.count < Self.maximumErrorByteCount, case .bytes(let bytes)? = try? await answer.next(by: deadline) {
             body += bytes.readableBytesView.prefix(Self.maximumErrorByteCount - body.count)
         }
@@ -193,7 +193,7 @@ public struct OpenAICompatibleModel: LanguageModel {
     /// After the end of an answer only the end of the body is left mostly, and a connection that has it serves the next request. One that
     /// does not is closed after two seconds.
     private func drain(_ answer: AnswerExchange.Answer) async {
-        let deadline = NIODeadline.now() + Self.drainTimeout
+        let deadline = answer.now + Self.drainTimeout
         var byteCount = 0
         while byteCount < Self.maximumErrorByteCount, case .bytes(let bytes)? = try? await answer.next(by: deadline) {
             byteCount += bytes.readableBytes

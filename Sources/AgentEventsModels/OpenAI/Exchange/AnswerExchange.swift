@@ -36,6 +36,9 @@ final class AnswerExchange: HTTPClientResponseDelegate {
         fileprivate let exchange: AnswerExchange
         fileprivate let task: HTTPClient.Task<Void>
 
+        /// The time of the loop on which the answer is read, for deadlines.
+        var now: NIODeadline { task.eventLoop.now }
+
         /// The next piece; `nil` at the end.
         ///
         /// - Parameter deadline: the time by which it is there.
