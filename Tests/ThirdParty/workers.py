@@ -532,7 +532,11 @@ def many(binary, count):
             while len(done) < count:
                 while len(asked) < count and len(asked) - len(done) < 24:
                     thread = f"t_{len(asked)}"
-                    asked[thread] = person.do("message", thread, data={"text": "x", "agent": "many"})["run_id"]
+                    answer = person.command("message", thread, data={"text": "x", "agent": "many"})
+                    if answer.get("code") == "limits.commands":
+                        time.sleep(answer["retry_after_ms"] / 1000)
+                        continue
+                    asked[thread] = answer["run_id"]
                 offer = worker.offer()
                 if offer["thread_id"] in done or asked[offer["thread_id"]] != offer["run_id"]:
                     raise Fault(f"{offer} was not due")
