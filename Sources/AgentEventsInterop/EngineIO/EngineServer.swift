@@ -151,7 +151,8 @@ final class EngineServer: Sendable {
         }
         switch answer {
         case .packets(let payload):
-            return Self.response(payload) { entry.eventLoop.execute { entry.session.value.lostAnswer() } }
+            let lost: @Sendable () -> Void = { entry.eventLoop.execute { entry.session.value.lostAnswer() } }
+            return Self.response(payload, onLost: lost)
         case .ended:
             return Self.response(.serviceUnavailable, "the session has ended")
         case .refused:
