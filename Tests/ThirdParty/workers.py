@@ -201,6 +201,8 @@ def kills(binary):
                 answer = person.command("message", f"t_{agent}", data={"text": "Hello", "agent": agent})
                 if "run_id" in answer:
                     asked[agent] = answer["run_id"]
+                elif answer["code"] == "limits.commands":
+                    time.sleep(answer["retry_after_ms"] / 1000)
                 elif answer["code"] != "agent.unknown":
                     raise Fault(f"a message for {agent} was answered with {answer}")
                 elif is_over:
