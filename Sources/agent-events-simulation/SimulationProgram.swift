@@ -52,23 +52,27 @@ enum SimulationProgram {
             print(problem.map { "violated: \($0)" } ?? "nothing is violated")
             return problem == nil
         case .access(let seed, let worldCount):
-            return control(seed: seed, worldCount)
+            return control(seed: seed, worldCount, "--access") { AccessWorld.run(seed: $0, stepCount: 8000) }
+        case .workers(let seed, let worldCount):
+            return control(seed: seed, worldCount, "--workers") { WorkerWorld.run(seed: $0, stepCount: 20_000) }
         case .fuzz: preconditionFailure("a program of its own")
         }
     }
 
-    private static func control(seed: UInt64, _ worldCount: Int) -> Bool {
+    private static func control(
+        seed: UInt64, _ worldCount: Int, _ option: String, _ run: (_ seed: UInt64) -> AccessWorld.Outcome
+    ) -> Bool {
         var counts: [String: Int] = [:]
         for number in 0..<UInt64(worldCount) {
-            let outcome = AccessWorld.run(seed: seed &+ number, stepCount: 8000)
+            let outcome = run(seed &+ number)
             counts.merge(outcome.counts) { $0 + $1 }
             if let violation = outcome.violation {
-                print("violated: \(violation)\nagain: agent-events-simulation --access 1 --seed \(seed &+ number)")
+                print("violated: \(violation)\nagain: agent-events-simulation \(option) 1 --seed \(seed &+ number)")
                 return false
             }
         }
         for (occurrence, count) in counts.sorted(by: { $0.key < $1.key }) { print("\(occurrence): \(count)") }
-        print("\(worldCount) worlds of rights and credentials from seed \(seed) on")
+        print("\(worldCount) worlds from seed \(seed) on")
         return true
     }
 

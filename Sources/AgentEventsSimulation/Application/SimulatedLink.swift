@@ -36,11 +36,11 @@ final class SimulatedLink: StreamLink {
     private static let firstSilence = Duration.seconds(60)
     private let maximumBatchEvents = 1000
 
-    init(_ transport: SimulatedTransport.Handle, witness: LogWitness, time: SimulatedTime) {
+    init(_ transport: SimulatedTransport.Handle, witness: LogWitness, time: SimulatedTime, isWorker: Bool = false) {
         self.transport = transport
         self.witness = witness
         self.time = time
-        state = Mutex(State(check: WireCheck(witness: witness)))
+        state = Mutex(State(check: WireCheck(witness: witness, isWorker: isWorker)))
         // As long as the service has not said how often it is heard.
         limitSilence(to: Self.firstSilence)
     }
