@@ -8,6 +8,8 @@ import Synchronization
 final class SimulatedWorker {
     let network = SimulatedNetwork()
     private(set) var pauses = Pauses()
+    /// Nothing arrives at it, or from it, until then.
+    var delayedUntil: SimulatedTime.Nanoseconds = 0
     private let number: Int
     private let worker: AgentWorker
     private let executor: SimulatedExecutor

@@ -109,6 +109,7 @@ package final class WorkerWorld {
     /// Something that is on its way arrives, or a body continues.
     @discardableResult
     private func move(_ worker: SimulatedWorker) -> Bool {
+        guard time.now >= worker.delayedUntil else { return false }
         let choice = random.next()
         if worker.network.isConnecting, random.once(in: 3) {
             connect(worker, choice)
@@ -182,7 +183,11 @@ package final class WorkerWorld {
 
     private func disturb(_ worker: SimulatedWorker) {
         let links = worker.network.links.filter(\.isOpen)
-        switch random.below(6) {
+        switch random.below(8) {
+        case 6, 7:
+            // Up to three leases: what was sent before arrives when they are over.
+            note("delayed")
+            worker.delayedUntil = time.now + SimulatedTime.Nanoseconds(1 + random.below(30)) * 1_000_000_000
         case 0:
             note("killed")
             worker.kill(keeping: random.below(3))
