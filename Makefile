@@ -140,6 +140,8 @@ soak: .build/setup/browser
 	        --long --only growth --binary .build/release/agent-events & lived=$$!; \
 	    $(step) 'fuzzing, long' $(as_usual) $(simulation) --fuzz 10000000; fuzzed=$$?; \
 	    wait $$simulated || fuzzed=$$?; wait $$lived || fuzzed=$$?; exit $$fuzzed
+	@$(step) 'rights, long' $(as_usual) $(simulation) --access 200 --seed $(seed)
+	@$(step) 'workers, long' $(as_usual) $(simulation) --workers 200 --seed $(seed)
 	@for script in $(soaked); do \
 	    $(step) "$$script, long" timeout --signal INT 240 $(as_usual) $(python) Tests/ThirdParty/$$script.py \
 	        --long --binary .build/release/agent-events || exit 1; \

@@ -16,7 +16,7 @@ package struct ServeRequest: Hashable, Sendable {
     package var agents: [AgentName]
     /// The most runs that it works for at a time; 0 for no further ones.
     package var capacity: Int
-    /// What becomes of its runs when it is lost.
+    /// The end of its runs when it is lost.
     package var restart: RestartMode
     /// The leases that it has, when it comes back; `nil` when it does not.
     package var leases: [LeaseID]?
@@ -124,7 +124,7 @@ package struct WorkerRun: Hashable, Sendable {
     /// The time that the run may work, in milliseconds; `nil` for any.
     package var deadlineMilliseconds: Int64?
 
-    /// What the run is to answer.
+    /// The request that the run answers.
     package struct Prompt: Hashable, Sendable {
         package var text: String
         package var data: JSONValue?

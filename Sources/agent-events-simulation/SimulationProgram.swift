@@ -60,7 +60,7 @@ enum SimulationProgram {
     }
 
     private static func control(
-        seed: UInt64, _ worldCount: Int, _ option: String, _ run: (_ seed: UInt64) -> AccessWorld.Outcome
+        seed: UInt64, _ worldCount: Int, _ option: String, _ run: (_ seed: UInt64) -> WorldOutcome
     ) -> Bool {
         var counts: [String: Int] = [:]
         for number in 0..<UInt64(worldCount) {

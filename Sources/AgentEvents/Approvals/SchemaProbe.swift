@@ -58,7 +58,7 @@ package struct SchemaProbe: Sendable {
     }
 }
 
-/// What a value is asked for. Used by one call, in one task.
+/// The things that a value is asked for. Used by one call, in one task.
 private final class SchemaNode {
     private enum Kind {
         case scalar(JSONObject)

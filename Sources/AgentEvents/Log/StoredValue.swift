@@ -20,7 +20,7 @@ public struct StoredValue: Hashable, Sendable {
         case deletion
         /// Says that somebody may have given a grant in a thread, ever ("always allow"): without it nothing is looked for.
         case grant
-        /// What becomes of the runs of an agent of workers when they are lost; the name is the agent's, and there is no thread.
+        /// The end of the runs of an agent of workers when these are lost; the name is the agent's, and there is no thread.
         case worker
     }
 

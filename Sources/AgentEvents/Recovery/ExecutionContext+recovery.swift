@@ -125,7 +125,7 @@ extension ExecutionContext {
 
     // MARK: Workers
 
-    /// What has become of a run whose worker was lost.
+    /// The outcome for a run whose worker was lost.
     package enum LostLease: Hashable, Sendable {
         /// The run had ended before, or the lease is not its own.
         case over(LeasedRunEnd?)
@@ -253,7 +253,7 @@ extension ExecutionContext {
         }
     }
 
-    /// What the log has of an open run for which nobody works, and the number of the attempt that continues it; `nil` for one
+    /// Reads from the log an open run for which nobody works, and the number of the attempt that continues it; `nil` for one
     /// that is not open.
     package func work(of run: RunID) async throws(AgentEventsError) -> ResumedWork? {
         guard let open = path.machine.recoverable(run) else { return nil }

@@ -1,4 +1,4 @@
-/// What worked for a run, and is gone.
+/// The process or the worker that worked for a run, and is gone.
 enum LostHost: Sendable {
     case process
     /// One outside, which had a lease.

@@ -218,7 +218,7 @@ package struct RunBodyObserver: Sendable {
     }
 }
 
-/// What a body throws that lets go of its run: it has ended already, or somebody else continues it.
+/// The error of a body that lets go of its run: it has ended already, or somebody else continues it.
 package struct RunLeftOpen: Error {
     package init() {}
 }

@@ -32,7 +32,7 @@ extension AgentRun {
 }
 
 extension ExecutionContext {
-    /// How far a run can look back at this moment; what it has emitted is committed then.
+    /// The place up to which a run can look back at this moment; what it has emitted is committed then.
     ///
     /// - Returns: the number of the last event, and whether the run is a child.
     fileprivate func transcriptExtent(of run: RunID) async throws(AgentEventsError) -> (last: UInt64, isChild: Bool) {

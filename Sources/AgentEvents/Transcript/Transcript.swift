@@ -3,7 +3,7 @@
 /// It is a fold of the log (``TranscriptFold``), so a model is told what people saw. A call without a result, or with two, cannot
 /// be written down in it.
 public struct Transcript: Hashable, Sendable {
-    /// What was said and done, oldest first.
+    /// The parts of the conversation, oldest first.
     public var items: [TranscriptItem]
     /// Whether nothing that was said earlier is missing: `false` when the retention has trimmed it, and when older items were left
     /// out because of a limit.
@@ -49,7 +49,7 @@ public struct TranscriptTurn: Hashable, Sendable {
     public var agent: AgentName
     /// The thoughts, when they were asked for; otherwise empty.
     public var thoughts: [String]
-    /// What was said; empty when the agent only called tools.
+    /// The text that was said; empty when the agent only called tools.
     public var text: String
     /// The calls, in the order in which they were made, each with its result.
     public var calls: [TranscriptCall]

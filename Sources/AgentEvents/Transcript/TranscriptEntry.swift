@@ -28,7 +28,7 @@ struct TranscriptEntry: Hashable, Sendable {
         return turn.flatMap { $0.isEmpty ? nil : .assistant($0.transcript) }
     }
 
-    /// What a run has said and called, up to the next turn.
+    /// The texts and calls of a run, up to the next turn.
     struct Turn: Hashable, Sendable {
         let run: RunID
         private let agent: AgentName

@@ -5,7 +5,7 @@ package struct LeaseID: Identifier {
     package init(text: IdentifierText) { self.text = text }
 }
 
-/// How a run has ended for which a worker works.
+/// The end of a run for which a worker works.
 package enum LeasedRunEnd: Hashable, Sendable, CaseIterable {
     /// The worker has ended it.
     case byWorker
@@ -98,7 +98,7 @@ struct LeasedRuns {
 }
 
 extension EventPayload {
-    /// How a run ends by the event, when not its worker has sent it; `nil` for one that does not end it.
+    /// The end of a run by an event that its worker has not sent; `nil` for one that does not end it.
     fileprivate var leasedRunEnd: LeasedRunEnd? {
         switch self {
         case .agentCompleted: .stopped
@@ -125,7 +125,7 @@ extension ThreadStateMachine {
 }
 
 extension AgentEventsError {
-    /// What comes by a lease that is over, or for a run that is another worker's.
+    /// The error of an emission by a lease that is over, or for a run of another worker.
     static func leaseLost(_ lease: LeaseID?, at index: Int) -> AgentEventsError {
         let message =
             if let lease {

@@ -102,7 +102,7 @@ public struct AgentWorker: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 repeat {
-                    for bytes in core.takeOutgoing() {
+                    for bytes in try core.takeOutgoing() {
                         // A connection that has ended tells its reader why.
                         do { try await connection.send(bytes: bytes) } catch { return }
                     }
@@ -113,7 +113,7 @@ public struct AgentWorker: Sendable {
                 while true {
                     let pause = Duration.milliseconds(max(50, core.leaseMilliseconds / 3))
                     do { try await client.configuration.clock.sleep(for: pause) } catch { return }
-                    try core.renew()
+                    core.renew()
                 }
             }
             defer { group.cancelAll() }

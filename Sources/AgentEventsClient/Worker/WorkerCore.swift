@@ -11,7 +11,7 @@ final class WorkerJob: Sendable {
     init(_ run: WorkerRun) { self.run = run }
 }
 
-/// What a worker has under way, over one connection after the other.
+/// The runs and emissions of a worker that are under way, over one connection after the other.
 final class WorkerCore: Sendable {
     private struct Emission {
         let number: Int64
@@ -27,6 +27,10 @@ final class WorkerCore: Sendable {
         var emissions: [Emission] = []
         /// What is to be sent over the connection of now.
         var outgoing: [[UInt8]] = []
+        /// Whether a ping was not answered yet, and whether the leases are to be renewed: one message each, however long the connection
+        /// takes none.
+        var owesPong = false
+        var owesRenewal = false
         var lastNumber: Int64 = 0
         var isConnected = false
         var leaseMilliseconds: Int64 = 30_000
@@ -56,15 +60,22 @@ final class WorkerCore: Sendable {
         try state.withLock { state in
             request.leases = state.jobs.isEmpty ? nil : state.jobs.keys.sorted { $0.rawValue < $1.rawValue }
             state.outgoing = [try ClientMessage(tag: Self.serveTag, .serve(request)).encoded()]
+            (state.owesPong, state.owesRenewal) = (false, false)
             state.isConnected = false
         }
         writer.signal()
     }
 
-    func takeOutgoing() -> [[UInt8]] {
-        state.withLock { state in
-            defer { state.outgoing = [] }
-            return state.outgoing
+    /// The messages to send now, each once.
+    func takeOutgoing() throws -> [[UInt8]] {
+        try state.withLock { state in
+            var messages = state.outgoing
+            let leases = state.jobs.keys.sorted { $0.rawValue < $1.rawValue }
+            if state.owesRenewal, !leases.isEmpty { messages.append(try ClientMessage(.renew(leases)).encoded()) }
+            if state.owesPong { messages.append(try ClientMessage(.pong).encoded()) }
+            state.outgoing = []
+            (state.owesPong, state.owesRenewal) = (false, false)
+            return messages
         }
     }
 
@@ -74,9 +85,9 @@ final class WorkerCore: Sendable {
         writer.signal()
     }
 
-    func renew() throws {
-        let leases = state.withLock { $0.isConnected ? $0.jobs.keys.sorted { $0.rawValue < $1.rawValue } : [] }
-        if !leases.isEmpty { try send(.renew(leases)) }
+    func renew() {
+        state.withLock { $0.owesRenewal = $0.isConnected && !$0.jobs.isEmpty }
+        writer.signal()
     }
 
     /// A message of the service.
@@ -105,7 +116,8 @@ final class WorkerCore: Sendable {
                 throw AgentEventsClientError(error)
             }
         case .ping:
-            try send(.pong)
+            state.withLock { $0.owesPong = true }
+            writer.signal()
         case .event, .welcome, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .accepted,
             .refreshed, .expiring,
             .watching, .threads, .unwatched, .renewed, .drain, .pong, .membersChanged, .other:

@@ -3,7 +3,7 @@ internal import AgentEventsProtocol
 
 /// A run that a worker works for, by a lease of the service.
 ///
-/// What is emitted counts as long as the lease does; after that it is refused with `lease.lost`, and the task is cancelled.
+/// Emissions count as long as the lease does; after that it is refused with `lease.lost`, and the task is cancelled.
 public struct WorkerTask: Sendable {
     /// The thread of the run.
     public let thread: ThreadID

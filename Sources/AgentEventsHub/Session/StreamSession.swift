@@ -61,7 +61,7 @@ public final class StreamSession {
         var refreshes = RefreshStateMachine<ReceivedRequest>()
         /// The list of threads that the client watches, or has watched.
         var list: ThreadListFeed?
-        /// What the client does as a worker; `nil` for one that is none.
+        /// The client as a worker; `nil` for one that is none.
         var worker: SessionWorker?
     }
 

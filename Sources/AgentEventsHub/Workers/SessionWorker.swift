@@ -1,7 +1,7 @@
 import AgentEvents
 import AgentEventsProtocol
 
-/// What the client of one connection does as a worker: it offers itself, takes runs, and follows their threads. Confined to the event
+/// The client of one connection as a worker: it offers itself, takes runs, and follows their threads. Confined to the event
 /// loop of its session.
 final class SessionWorker {
     private let identity: SessionIdentity

@@ -13,7 +13,7 @@ final class Workers: Sendable {
         var links: [ConnectionID: WorkerLink] = [:]
         var principals: [WorkersStateMachine.Key: Principal] = [:]
         var leases: [LeaseID: WorkerLease] = [:]
-        /// What is stored of the agents, for the next process.
+        /// The agents as they are stored, for the next process.
         var stored: [AgentName: RestartMode] = [:]
     }
 

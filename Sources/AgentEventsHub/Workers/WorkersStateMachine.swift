@@ -119,7 +119,7 @@ package struct WorkersStateMachine: Sendable {
     package var workerCount: Int { workers.count }
     package var hasServed: Bool { !agents.isEmpty }
 
-    /// What becomes of the runs of an agent when their worker is lost; `nil` for one that no worker has served.
+    /// The end of the runs of an agent when their worker is lost; `nil` for one that no worker has served.
     package func restart(of agent: AgentName) -> RestartMode? { agents[agent]?.restart }
 
     /// An agent that workers have served before this process.
@@ -159,7 +159,7 @@ package struct WorkersStateMachine: Sendable {
 
     // MARK: Workers
 
-    /// What a worker is told that offers itself.
+    /// The answer to a worker that offers itself.
     package struct Serving: Hashable, Sendable {
         /// Of the leases that it named.
         package var kept: [LeaseID] = []

@@ -30,6 +30,6 @@ public struct ModelCall: Hashable, Sendable {
 /// The arguments of a call.
 public enum ModelArguments: Hashable, Sendable {
     case json(JSONValue)
-    /// What the model wrote is not JSON. The call is not carried out, and the model is told.
+    /// The model has written something that is not JSON. The call is not carried out, and the model is told.
     case unreadable(String)
 }

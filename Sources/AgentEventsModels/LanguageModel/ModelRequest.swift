@@ -1,8 +1,8 @@
 public import AgentEvents
 
-/// What a model is asked.
+/// A request to a model.
 public struct ModelRequest: Hashable, Sendable {
-    /// What the model is and how it should behave; empty for nothing.
+    /// The role of the model, and the behaviour that is wanted; empty for none.
     public var instructions: String
     /// The conversation so far.
     public var transcript: Transcript
@@ -27,7 +27,7 @@ public struct ModelRequest: Hashable, Sendable {
 /// A tool, as a model is told of it.
 public struct ToolDescription: Hashable, Sendable {
     public var name: ToolName
-    /// What it does, and when to use it; for the model.
+    /// The purpose of the tool, and when to use it; for the model.
     public var text: String
     /// The JSON Schema of its arguments: of an object.
     public var parameters: JSONValue

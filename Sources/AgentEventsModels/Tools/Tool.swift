@@ -13,7 +13,7 @@ public import AgentEvents
 ///
 /// What its body throws is the call's result as well: the model is told, and continues.
 public struct Tool: Sendable {
-    /// What a model is told of it.
+    /// The description for a model.
     public let description: ToolDescription
     /// Whether the body may run again for the same call when its process was lost: the tool only reads, or takes the call's id
     /// as an idempotency key.

@@ -126,7 +126,7 @@ struct ModelTurnStateMachine: Hashable, Sendable {
 
 /// One whole answer of a model.
 public struct ModelTurn: Hashable, Sendable {
-    /// What it has said; empty when it only calls tools.
+    /// The text that it has said; empty when it only calls tools.
     public var text: String
     /// The calls that it asks for, in their order. None of them was carried out.
     public var calls: [ModelCall]

@@ -132,7 +132,7 @@ struct AccessAdministration: Sendable {
     }
 }
 
-/// What tasks have to tell their world.
+/// The notes of tasks for their world.
 final class TaskNotes: Sendable {
     private let notes = Mutex<[(occurrence: String, violation: String?)]>([])
 

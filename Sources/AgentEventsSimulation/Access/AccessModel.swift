@@ -29,7 +29,7 @@ final class AccessModel: Sendable {
         let thread: ThreadID
     }
 
-    /// What a share allows.
+    /// The terms of a share.
     private struct Terms {
         var end: Timestamp?
         /// The number of the last event that is hidden.

@@ -15,14 +15,6 @@ import Synchronization
 ///
 /// A world is a seed: the same one is the same world.
 package final class AccessWorld {
-    /// What a world came to.
-    package struct Outcome: Sendable {
-        /// What must never be, and was.
-        package var violation: String?
-        /// How often each thing happened.
-        package var counts: [String: Int] = [:]
-    }
-
     private static let threadCount = 6
     private static let userCount = 4
     private static let tabsPerUser = 2
@@ -37,14 +29,14 @@ package final class AccessWorld {
     private let users: [UserID]
     private var clients: [AccessClient] = []
     private var tasks: [Task<Void, Never>] = []
-    /// What tasks have done.
+    /// The notes of the tasks.
     private let told = TaskNotes()
     /// Keeps the members of threads; `nil` where the service asks the model.
     private let administration: AccessAdministration?
     private var random: SimulationRandom
-    private var outcome = Outcome()
+    private var outcome = WorldOutcome()
 
-    package static func run(seed: UInt64, stepCount: Int) -> Outcome {
+    package static func run(seed: UInt64, stepCount: Int) -> WorldOutcome {
         let world = AccessWorld(seed: seed)
         for _ in 0..<stepCount where world.outcome.violation == nil {
             world.step()
@@ -93,15 +85,7 @@ package final class AccessWorld {
                 })
         }
         let hub = hub
-        start {
-            try? await hub.run(
-                serving: { await hub.closing.wait() },
-                until: {
-                    let never = AsyncStream<Void> { _ in }
-                    for await _ in never {}
-                    throw CancellationError()
-                })
-        }
+        start { await hub.runUntilCancelled() }
     }
 
     private func note(_ occurrence: String, _ violation: String?) {

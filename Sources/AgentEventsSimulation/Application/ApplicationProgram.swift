@@ -37,7 +37,7 @@ final class ApplicationProgram: Sendable {
         var feedCount = 0
         /// The readers whose history is void: they consume from the start.
         var beginsAtStart: Set<Int> = []
-        /// What readers have acknowledged last, and the number of losses by then.
+        /// The last acknowledgements of the readers, and the number of losses by then.
         var acknowledged: [Int: (cursor: Cursor, lossCount: Int)] = [:]
     }
 
@@ -116,7 +116,7 @@ final class ApplicationProgram: Sendable {
         return readers.lazy.compactMap { $0.missing(self.world.witness.thread($0.thread)) }.first
     }
 
-    /// What was acknowledged is stored in the end, however little comes after it.
+    /// An acknowledgement that was never stored: each is in the end, however little comes after it.
     private var missingAcknowledgement: InvariantViolation? {
         let lossCount = world.witness.lossCount
         let acknowledged = state.withLock { $0.acknowledged }

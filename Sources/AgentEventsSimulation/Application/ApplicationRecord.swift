@@ -2,7 +2,7 @@ import AgentEventsClient
 import AgentEventsProtocol
 import Synchronization
 
-/// What the parts of an application's program have in common: how the application stands, and what became of its attempts.
+/// The common part of an application's programs: the state of the application, and the outcome of its attempts.
 final class ApplicationRecord: Sendable {
     private struct State {
         var isTokenExpired = false

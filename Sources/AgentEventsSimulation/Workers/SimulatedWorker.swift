@@ -97,7 +97,7 @@ final class SimulatedWorker {
     func stop() { end(keeping: 0) }
 }
 
-/// What a ``WorkerWorld`` has seen: the events of the runs of workers, as they are committed.
+/// The account of a ``WorkerWorld``: the events of the runs of workers, as they are committed.
 final class WorkerAccount: CommitObserver {
     private struct State {
         var counts: [String: Int] = [:]

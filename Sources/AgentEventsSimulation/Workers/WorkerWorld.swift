@@ -10,7 +10,7 @@ import Synchronization
 /// Agents in other processes under fire: the real hub, and real workers over connections that are cut, that die in silence, and whose
 /// programs are killed; people send messages and stop runs meanwhile.
 ///
-/// What must hold: nothing of a run comes after its end, nothing of an attempt after the next one has begun, and in the end every run
+/// The rules: nothing of a run comes after its end, nothing of an attempt after the next one has begun, and in the end every run
 /// has ended. A world is a seed: the same one is the same world.
 package final class WorkerWorld {
     private static let threadCount = 4
@@ -31,11 +31,11 @@ package final class WorkerWorld {
     private var messageCount = 0
     private var counts: [String: Int] = [:]
 
-    package static func run(seed: UInt64, stepCount: Int) -> AccessWorld.Outcome {
+    package static func run(seed: UInt64, stepCount: Int) -> WorldOutcome {
         let world = WorkerWorld(seed: seed)
         for _ in 0..<stepCount where world.violation == nil { world.step() }
         world.settle()
-        var outcome = AccessWorld.Outcome()
+        var outcome = WorldOutcome()
         outcome.violation = world.violation
         outcome.counts = world.counts.merging(world.account.counts) { $0 + $1 }
         return outcome
@@ -71,15 +71,7 @@ package final class WorkerWorld {
                     account: account, seed: seed ^ UInt64(number + 2)))
         }
         let hub = hub
-        start {
-            try? await hub.run(
-                serving: { await hub.closing.wait() },
-                until: {
-                    let never = AsyncStream<Void> { _ in }
-                    for await _ in never {}
-                    throw CancellationError()
-                })
-        }
+        start { await hub.runUntilCancelled() }
     }
 
     private func note(_ occurrence: String) { counts[occurrence, default: 0] += 1 }

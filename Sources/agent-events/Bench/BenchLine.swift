@@ -6,7 +6,7 @@ package struct BenchReport: Sendable {
     let name: String
     let figure: String
     let note: String
-    /// What was measured, and with what, by names that say the unit.
+    /// The measured values, by names that say the unit.
     let values: KeyValuePairs<String, Double>
 
     package init(_ name: String, _ figure: String, _ note: String, _ values: KeyValuePairs<String, Double>) {

@@ -2,7 +2,7 @@ import AgentEvents
 
 /// A log that keeps nothing, so that only the way to it is measured.
 struct DiscardingLog: EventLog {
-    /// How long a commit takes; `nil` for no time at all. Default: as long as on a disk.
+    /// The time that a commit takes; `nil` for no time at all. Default: as long as on a disk.
     var commitTime: Duration? = .microseconds(100)
 
     func open() async throws(EventLogError) -> LogOpening {

@@ -332,8 +332,7 @@ struct WorkerTests {
                     try await worker.run(agents: ["guide"]) { _ in
                         began.signal()
                         defer { ended.signal() }
-                        try await Task.sleep(for: .seconds(3600))
-                        return nil
+                        return try await waitForCancellation()
                     }
                 }
                 _ = try await Self.send("Hello", stage)

@@ -1,6 +1,6 @@
 package import AgentEvents
 
-/// What follows from a piece of a provider's answer.
+/// An action that follows from a piece of a provider's answer.
 package enum AnswerAction: Hashable, Sendable {
     /// Give the parts, which may be none, and read on.
     case give([ModelPart])

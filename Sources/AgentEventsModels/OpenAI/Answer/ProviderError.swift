@@ -5,7 +5,7 @@ import AgentEvents
 /// `{"error":{"message","type","code"}}` is the form of most; others send a text in the place of the object, `{"message","code"}`,
 /// `{"detail"}`, or an array with one of these.
 struct ProviderError: Hashable, Sendable {
-    /// What it says to people; empty for nothing. It may be long, and hold secrets.
+    /// The text for people; empty for none. It may be long, and hold secrets.
     var message = ""
     /// Its codes and types, in lower case.
     private var words: [String] = []

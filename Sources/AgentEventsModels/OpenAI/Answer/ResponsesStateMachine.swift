@@ -184,7 +184,7 @@ package struct ResponsesStateMachine: AnswerStateMachine {
         }
     }
 
-    /// What no event before has said.
+    /// The rest that no event before has said.
     private mutating func rest(of response: JSONValue) -> [ModelPart] {
         var parts = restOfText(response)
         if hasCall || !calls.isEmpty {

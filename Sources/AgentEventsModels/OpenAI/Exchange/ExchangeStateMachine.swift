@@ -72,7 +72,7 @@ struct ExchangeStateMachine {
         }
     }
 
-    /// What is done when an exchange is over: for the reader, if one waits, and for the demand, if one is open.
+    /// The actions at the end of an exchange: for the reader, if one waits, and for the demand, if one is open.
     struct EndedAction {
         var reader: Reader?
         var demand: Demand?

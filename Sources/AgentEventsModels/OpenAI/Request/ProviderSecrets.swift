@@ -1,6 +1,6 @@
 import NIOHTTP1
 
-/// What a provider is shown and nobody else: the key, and the values of further headers. No description shows them.
+/// The secrets that a provider is shown and nobody else: the key, and the values of further headers. No description shows them.
 struct ProviderSecrets: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// The longest text of an error, in characters.
     private static let maximumMessageLength = 400

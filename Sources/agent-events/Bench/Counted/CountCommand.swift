@@ -47,7 +47,7 @@ enum CountedOperation: String, CaseIterable, ExpressibleByArgument, Sendable {
     case fold
     case handshake
 
-    /// How often it is run; enough that what comes once does not show.
+    /// The number of times that it is run; enough that a cost that comes once does not show.
     var count: Int {
         switch self {
         case .emit: 3000

@@ -14,9 +14,9 @@ final class CountingSessions: Sendable {
 
     fileprivate final class State {
         var sessions: [StreamSession] = []
-        /// What is to come before those who wait are woken.
+        /// The number of things to come before those who wait are woken.
         var awaitedWrites = 0
-        /// What is to come then, before they are woken again.
+        /// The number to come then, before they are woken again.
         var nextAwaitedWrites = 0
         var awaitedLives = 0
     }

@@ -79,7 +79,7 @@ struct FormatOperations {
     private static func keep(_ value: some Sendable) {}
 }
 
-/// What another program sends.
+/// A message of another program.
 enum BenchRequest {
     static let thread: ThreadID = "t_bench"
     static let started = message(#"{"type":"agent_started","run_id":"r_bench","agent":"bench","data":{}}"#)
