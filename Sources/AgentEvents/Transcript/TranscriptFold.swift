@@ -40,6 +40,9 @@ public struct TranscriptFold: Hashable, Sendable {
     private var byteCount = 0
     private var lastNumber = 0
     private var runs: [RunID: OpenRun] = [:]
+    /// The messages that others have replaced lately, the latest at the end.
+    package private(set) var replaced: [MessageID] = []
+    private static let replacedCount = 64
     /// The messages that nobody has taken, in their order.
     private var waiting: [WaitingMessage] = []
 
@@ -130,6 +133,8 @@ public struct TranscriptFold: Hashable, Sendable {
         if let replaced = message.replaces {
             removeEntries { $0.message?.id == replaced }
             waiting.removeAll { $0.message.id == replaced }
+            self.replaced.append(replaced)
+            if self.replaced.count > Self.replacedCount { self.replaced.removeFirst() }
         }
         let run = message.givenTo.flatMap { runs[$0] == nil ? nil : $0 }
         waiting.append(WaitingMessage(message: TranscriptMessage(message), run: run))

@@ -82,7 +82,8 @@ struct LeasedRuns {
                 return lease.map { lease in !leases.values.contains { counts($0, lease) } } ?? false
             }
             var root = run
-            while let parent = parents[root] { root = parent }
+            // Not around for ever where some name each other: a circle is for the order to refuse.
+            for _ in parents { root = parents[root] ?? root }
             root = machine.root(of: root)
             guard let lease else { return leases[root].map { $0.end == nil } ?? false }
             guard let found = leases[root] else {

@@ -108,10 +108,11 @@ final class WorkerCore: Sendable {
         case .cancel(let lease, _):
             end(lease)
         case .emitted(let tag, _, let cursors):
-            answer(tag)?.resume(returning: cursors)
+            answer(tag)?.continuation.resume(returning: cursors)
         case .error(let error):
-            if let waiter = answer(error.tag) {
-                waiter.resume(throwing: AgentEventsClientError(error))
+            if let emission = answer(error.tag) {
+                emission.continuation.resume(throwing: AgentEventsClientError(error))
+                if error.code == .leaseLost { end(emission.job.run.lease) }
             } else if error.tag == Self.serveTag {
                 throw AgentEventsClientError(error)
             }
@@ -135,11 +136,11 @@ final class WorkerCore: Sendable {
         writer.signal()
     }
 
-    private func answer(_ tag: RequestTag?) -> CheckedContinuation<[Cursor], any Error>? {
+    private func answer(_ tag: RequestTag?) -> Emission? {
         guard let number = tag?.number else { return nil }
         return state.withLock { state in
             guard let index = state.emissions.firstIndex(where: { $0.number == number }) else { return nil }
-            return state.emissions.remove(at: index).continuation
+            return state.emissions.remove(at: index)
         }
     }
 

@@ -20,10 +20,10 @@ extension AgentDispatcher {
     /// Takes up a run, if that is possible now. Its body begins when there is a slot for it.
     private func takeUp(_ run: ParkedRun) async -> ParkedRuns.Look {
         let place = RunQueueStateMachine.Place(thread: run.owner.thread, run: run.run)
-        guard hasRoom else {
+        // Also while the body of before has not returned, which nobody tells of.
+        guard hasRoom, queue.withLock({ $0.beginTakingUp(place) }) else {
             return .notBefore(Timestamp(milliseconds: runtime.configuration.clock.now().milliseconds + 100))
         }
-        guard queue.withLock({ $0.beginTakingUp(place) }) else { return .wait }
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: run.owner.user, thread: run.owner.thread)
             if let look = try await offer(run, at: place, context) { return look }

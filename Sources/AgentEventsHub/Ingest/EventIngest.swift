@@ -86,7 +86,7 @@ package struct EventIngest: Sendable {
         let thread = request.thread
         var request = request
         if let lease = request.lease {
-            try await workers.use(lease, as: principal, in: thread)
+            try await workers.use(lease, as: principal, in: thread, hasKey: request.key != nil)
             // The run is the user's, whatever the worker is.
             if request.user == nil { request.user = try await owner(of: thread) }
         }

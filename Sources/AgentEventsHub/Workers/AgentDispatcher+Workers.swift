@@ -234,6 +234,9 @@ extension AgentDispatcher {
             workers.end(lease)
             return leave(run)
         }
+        // The run works from here on, also before its body has a slot: whoever emits for it does not wait for that, and keeps nobody
+        // waiting.
+        lease.begin()
         let author = work.beginning.by ?? run.owner.user
         let prompt = lease.run.prompt
         let working = agent.working(by: lease, workers) { self.left(place, of: run.owner.user, $0) }

@@ -27,6 +27,7 @@ final class WorkerLease: Sendable {
 
     private struct Fields {
         var state = State.offered
+        var isDeclined = false
         var link: WorkerLink
         /// Those that have something to emit before the run has begun.
         var waiters: [CheckedContinuation<Void, Never>] = []
@@ -60,6 +61,10 @@ final class WorkerLease: Sendable {
             }
         }
     }
+
+    /// The worker does not want it, and need not be told that it has it no longer.
+    func decline() { fields.withLock { $0.isDeclined = true } }
+    var isDeclined: Bool { fields.withLock { $0.isDeclined } }
 
     func take() {
         fields.withLock { if case .offered = $0.state { $0.state = .taken } }

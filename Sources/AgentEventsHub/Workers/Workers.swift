@@ -101,11 +101,16 @@ final class Workers: Sendable {
         guard let store else { return }
         let (known, stored) = state.withLock { ($0.machine.restarts, $0.stored) }
         let changed = known.filter { stored[$0.key] ?? .never != $0.value }
-        guard !changed.isEmpty else { return }
+        let forgotten = stored.keys.filter { known[$0] == nil }
+        guard !changed.isEmpty || !forgotten.isEmpty else { return }
         do throws(EventLogError) {
             try await store.save(
-                changed.map { StoredValue(.worker, name: $0.key.rawValue, bytes: Array($0.value.word.utf8)) })
-            state.withLock { $0.stored.merge(changed) { _, new in new } }
+                changed.map { StoredValue(.worker, name: $0.key.rawValue, bytes: Array($0.value.word.utf8)) }
+                    + forgotten.map { StoredValue(.worker, name: $0.rawValue, bytes: nil) })
+            state.withLock { state in
+                state.stored.merge(changed) { _, new in new }
+                for agent in forgotten { state.stored[agent] = nil }
+            }
         } catch {
             // It is tried again with the next change; until then a crash ends their runs.
             logger.warning("agents of workers not stored", metadata: ["error.code": "\(error.code)"])
@@ -169,6 +174,10 @@ final class Workers: Sendable {
             state.principals[key] = principal
         } after: { state, serving in
             for lease in serving.kept { state.leases[lease]?.link = link }
+            // Those of workers that are gone go now and then, so that it costs nothing each time.
+            if state.principals.count > 2 * state.machine.workerCount + 16 {
+                state.principals = state.principals.filter { state.machine.knows($0.key) }
+            }
         }
         changes.signal()
         logger.info(
@@ -224,7 +233,11 @@ final class Workers: Sendable {
     ///
     /// - Throws: ``ProtocolError`` `lease.lost` or `lease.unknown`.
     func decline(_ lease: LeaseID, reason: String?, on connection: ConnectionID) throws(ProtocolError) {
-        let action = perform { machine, _ in machine.decline(lease, on: connection) }
+        let action = perform { machine, _ in
+            machine.decline(lease, on: connection)
+        } after: { state, action in
+            if action == .taken { state.leases[lease]?.decline() }
+        }
         switch action {
         case .taken, .repeated:
             logger.info(
@@ -251,8 +264,15 @@ final class Workers: Sendable {
 
     /// Something is emitted by a lease: it is renewed, and the run has begun when this returns.
     ///
+    /// - Parameter hasKey: whether it may be a repetition of something that was logged while the lease counted: then the thread says
+    ///   what became of it, and refuses what is new.
     /// - Throws: ``ProtocolError`` `auth.scope_missing` or `lease.lost`.
-    func use(_ lease: LeaseID, as principal: Principal, in thread: ThreadID) async throws(ProtocolError) {
+    func use(
+        _ lease: LeaseID,
+        as principal: Principal,
+        in thread: ThreadID,
+        hasKey: Bool
+    ) async throws(ProtocolError) {
         guard principal.scopes.contains(.serve) else {
             throw ProtocolError(
                 .scopeMissing, "emitting by a lease takes the scope serve", threadID: thread)
@@ -261,6 +281,8 @@ final class Workers: Sendable {
         switch use {
         case .held:
             await state.withLock { $0.leases[lease] }?.waitUntilBegun()
+        case .lost where hasKey:
+            break
         case .lost:
             var error = ProtocolError.leaseLost(lease)
             error.threadID = thread
@@ -289,7 +311,8 @@ final class Workers: Sendable {
             lease.link.send(.run(lease.run))
             _ = await lease.answered.wait()
             if lease.isTaken { return lease }
-            // Withdrawn, or this task is cancelled.
+            // Withdrawn, or this task is cancelled. A worker that takes it all the same, too late, has to know.
+            if !lease.isDeclined { cancel(lease, .lost) }
             end(lease)
             return nil
         }

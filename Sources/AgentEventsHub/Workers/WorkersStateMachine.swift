@@ -117,6 +117,7 @@ package struct WorkersStateMachine: Sendable {
     /// Leases and offers.
     package var leaseCount: Int { leases.count }
     package var workerCount: Int { workers.count }
+    package func knows(_ worker: Key) -> Bool { workers[worker] != nil }
     package var hasServed: Bool { !agents.isEmpty }
 
     /// The end of the runs of an agent when their worker is lost; `nil` for one that no worker has served.

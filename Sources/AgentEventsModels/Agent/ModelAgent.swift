@@ -87,7 +87,7 @@ public struct ModelAgent: ConcurrentAgent, ResumableAgent {
     }
 
     private func answer(_ prompt: UserPrompt, _ run: AgentRun) async throws {
-        var fold = TranscriptFold()
+        var fold = TranscriptFold(includesThoughts: (model as? any ThoughtReadingModel)?.wantsThoughts ?? false)
         let reported = await run.reportedTokens
         var machine = AgentLoopStateMachine(
             limits: limits, steps: try await run.transcript(continuing: &fold).turnCount(of: run.id),
@@ -99,7 +99,9 @@ public struct ModelAgent: ConcurrentAgent, ResumableAgent {
             case .takeInput:
                 action = machine.inputTaken(try await run.takeInput().count)
             case .request:
-                let transcript = try await run.transcript(continuing: &fold).asking(prompt, in: run.id)
+                var transcript = try await run.transcript(continuing: &fold)
+                // Nor is the model told of a question that the user has corrected.
+                if !fold.replaced.contains(prompt.messageID) { transcript = transcript.asking(prompt, in: run.id) }
                 let before = await run.reportedTokens
                 let turn = try await ask(run, transcript)
                 calls = turn.calls

@@ -14,12 +14,15 @@ import NIOHTTP1
 /// is read, and the provider waits. Redirects are not followed. The key stands in no error, no description and no log.
 ///
 /// <doc:ModelsOfProviders> says which servers it is for, and what becomes of their answers.
-public struct OpenAICompatibleModel: LanguageModel {
+public struct OpenAICompatibleModel: ThoughtReadingModel {
     public let name: String
     /// The address to which requests go.
     public let url: String
     public let dialect: OpenAIDialect
     public let configuration: OpenAIConfiguration
+    /// Whether the thoughts of earlier turns are sent: in the dialect of chat completions, where
+    /// ``OpenAIConfiguration/thoughtsName`` names the member for them.
+    public var wantsThoughts: Bool { dialect == .chatCompletions && configuration.thoughtsName != nil }
     private let secrets: ProviderSecrets
     private let client: HTTPClient
     private let clock: WallClock

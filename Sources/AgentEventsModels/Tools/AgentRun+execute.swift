@@ -115,18 +115,23 @@ struct PreparedCall: Sendable {
                 try await run.finish(call, timeout: nil) { (_: ToolCall) async throws -> Void in throw refusal }
             }
         } catch {
-            guard !Task.isCancelled, !error.endsWork else { throw error }
-            guard let unlogged = error as? AgentEventsError, case .wire = unlogged.code.value else { return }
-            // The body has done its work, and its result does not fit into an event.
-            try await run.fail(call, ToolFailure(code: "tool.result_unfit", message: unlogged.message))
+            guard !Task.isCancelled else { throw error }
+            // Mostly the call has its result, and this changes nothing. It has none when the result of the body does not fit into an
+            // event. What only a child of this run has run into ends nothing here; when this run has ended, or the log takes
+            // nothing, this throws, or the next step does.
+            try await run.fail(call, ToolFailure(ending: error))
         }
     }
 }
 
-extension Error {
-    /// Whether nothing further can be done in the run: it has ended, or the log takes nothing.
-    fileprivate var endsWork: Bool {
-        guard let error = self as? AgentEventsError, error.code != .toolTimedOut else { return false }
-        return error.isRetryable || error.code == .order(.alreadyEnded)
+extension ToolFailure {
+    /// The failure of a call whose body has ended, and that has no result.
+    fileprivate init(ending error: any Error) {
+        let coded = error as? any CodedError
+        if let unlogged = error as? AgentEventsError, case .wire = unlogged.code.value {
+            self.init(code: "tool.result_unfit", message: unlogged.message)
+        } else {
+            self.init(code: coded?.eventCode ?? "error", message: coded?.eventMessage ?? "\(error)")
+        }
     }
 }

@@ -96,6 +96,8 @@ private struct MessagePageReader: Sendable {
         upTo end: UInt64
     ) async throws(EventLogError) -> (messages: [Found], first: Cursor?) {
         var messages: [Found] = []
+        // Those of their events.
+        var (sizes, byteCount) = ([Int](), 0)
         var first: Cursor?
         var position = begin
         while position < end {
@@ -104,7 +106,15 @@ private struct MessagePageReader: Sendable {
             guard let last = page.events.last else { break }
             for stored in page.events {
                 first = first ?? stored.id
-                if let message = Self.message(try stored.decoded()) { messages.append(message) }
+                guard let message = Self.message(try stored.decoded()) else { continue }
+                messages.append(message)
+                // The newest fill the page: what is before them is not held.
+                byteCount += stored.bytes.count
+                sizes.append(stored.bytes.count)
+                while messages.count > limit + 1 || messages.count > 1 && byteCount - sizes[0] > Self.maximumByteCount {
+                    messages.removeFirst()
+                    byteCount -= sizes.removeFirst()
+                }
             }
             position = last.id.sequence
         }

@@ -83,6 +83,22 @@ import Testing
         }
     }
 
+    /// Runs that name themselves, or each other, as their parent are refused for that.
+    @Test(
+        .timeLimit(.minutes(1)), arguments: [["own_a"], ["own_a", "own_b"], ["own_a", "own_b", "own_c"]] as [[RunID]])
+    func aCircleOfRunsIsRefused(runs: [RunID]) async throws {
+        try await withContext { _, context in
+            try await start(context)
+            let drafts = runs.indices.map { place in
+                EventDraft(
+                    runID: runs[place], agent: "scout",
+                    .agentStarted(AgentStarted(parentRunID: runs[(place + 1) % runs.count])))
+            }
+            #expect(await emit(drafts, lease: nil, context) == .order(.parentNotOpen))
+            #expect(await emit(drafts, lease: "l_9", context) != nil)
+        }
+    }
+
     @Test func codeInTheProcessIsNotFenced() async throws {
         try await withContext { _, context in
             try await start(context)

@@ -21,6 +21,7 @@ package struct ResponsesStateMachine: AnswerStateMachine {
     private var calls: [OpenCall] = []
     /// The items of the calls that were given, none of which is given twice.
     private var givenItems: Set<String> = []
+    private var givenCount = 0
     private var byteCount = 0
     private var hasText = false
     private var hasThought = false
@@ -55,7 +56,11 @@ package struct ResponsesStateMachine: AnswerStateMachine {
         if document["status"]?.text == nil, let error = ProviderError(event: document) {
             return fail(error.errorWithinAnswer)
         }
-        return conclude(document, status: "")
+        do throws(ModelError) {
+            return try conclude(document, status: "")
+        } catch {
+            return fail(error)
+        }
     }
 
     package mutating func end(_ cause: ModelError?) -> AnswerAction {
@@ -86,7 +91,7 @@ package struct ResponsesStateMachine: AnswerStateMachine {
         case "response.output_item.done":
             return .give(try endCall(event))
         case "response.completed", "response.incomplete", "response.failed", "response.cancelled":
-            return conclude(event["response"] ?? event, status: String(type.dropFirst("response.".count)))
+            return try conclude(event["response"] ?? event, status: String(type.dropFirst("response.".count)))
         case "error":
             return fail((ProviderError(event: event) ?? ProviderError(event)).errorWithinAnswer)
         default:
@@ -128,8 +133,18 @@ package struct ResponsesStateMachine: AnswerStateMachine {
         let begun = calls.lastIndex { $0.item == key }.map { calls.remove(at: $0) }
         guard item["status"]?.text != "incomplete", key.isEmpty || givenItems.insert(key).inserted else { return [] }
         hasCall = true
-        guard givenItems.count <= ModelCallAssembly.maximumCallCount else { throw Self.tooManyCalls }
-        return [.call(call(item, begun))]
+        return [try give(item, begun)]
+    }
+
+    /// Gives a call, within the limits of an answer whichever way it was told.
+    private mutating func give(_ item: JSONValue, _ begun: OpenCall?) throws(ModelError) -> ModelPart {
+        givenCount += 1
+        guard givenCount <= ModelCallAssembly.maximumCallCount else { throw Self.tooManyCalls }
+        // What came before was counted when it came.
+        if begun?.arguments.isEmpty ?? true, let arguments = item["arguments"] {
+            try count(arguments.text?.utf8.count ?? arguments.encoded().count)
+        }
+        return .call(call(item, begun))
     }
 
     private func call(_ item: JSONValue, _ begun: OpenCall? = nil) -> ModelCall {
@@ -162,11 +177,11 @@ package struct ResponsesStateMachine: AnswerStateMachine {
     // MARK: The end
 
     /// - Parameter status: of a response that names none.
-    private mutating func conclude(_ response: JSONValue, status: String) -> AnswerAction {
+    private mutating func conclude(_ response: JSONValue, status: String) throws(ModelError) -> AnswerAction {
         hasEnded = true
         let usage = ProviderUsage.read(response["usage"], model: model).map { [ModelPart.usage($0)] } ?? []
         switch response["status"]?.filledText ?? status {
-        case "completed": return .finish(rest(of: response) + usage)
+        case "completed": return .finish(try rest(of: response) + usage)
         case "incomplete": return .fail(restOfText(response) + usage, Self.error(ofIncomplete: response))
         case "failed":
             return .fail(usage, ProviderError(response["error"] ?? .null).errorWithinAnswer)
@@ -185,13 +200,13 @@ package struct ResponsesStateMachine: AnswerStateMachine {
     }
 
     /// The rest that no event before has said.
-    private mutating func rest(of response: JSONValue) -> [ModelPart] {
+    private mutating func rest(of response: JSONValue) throws(ModelError) -> [ModelPart] {
         var parts = restOfText(response)
         if hasCall || !calls.isEmpty {
-            parts += calls.map { .call(call([:], $0)) }
+            for begun in calls { parts.append(try give([:], begun)) }
         } else {
             for item in response["output"]?.arrayValue ?? [] where item["type"]?.text == "function_call" {
-                parts.append(.call(call(item)))
+                parts.append(try give(item, nil))
             }
         }
         calls = []

@@ -18,8 +18,11 @@ enum ProviderTranscript {
         }
     }
 
+    /// The arguments of a call, always an object: servers that read them into one refuse the whole conversation for anything else, and
+    /// would do so with each message that follows. Those that were none stand in it as they are.
     static func arguments(of call: TranscriptCall) -> String {
-        String(decoding: call.arguments.encoded(), as: UTF8.self)
+        let arguments: JSONValue = call.arguments.objectValue == nil ? ["arguments": call.arguments] : call.arguments
+        return String(decoding: arguments.encoded(), as: UTF8.self)
     }
 
     /// The id of a call by its place in the conversation. Ids of the log are not sent: providers want ids of at most 40 or 64
