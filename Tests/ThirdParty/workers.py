@@ -339,16 +339,19 @@ def cuts(binary):
             time.sleep(pause)
             with RawWorker(service, f"w_{thread}", [f"a_{thread}"], leases=[offer["lease"], "l_other"]) as again:
                 check_return(again.serving, offer["lease"], is_kept=pause < 3)
+                # What was logged while the lease counted is answered as it was, also after it.
                 answer = again.log(offer, "agent_thinking", "k_1", thought_id="th", text="a")
+                if expect(answer, "emitted", "the same once more")["cursors"] != first["cursors"]:
+                    raise Fault(f"what was sent twice was logged twice: {first} {answer}")
                 if pause < 3:
-                    if expect(answer, "emitted", "the same once more")["cursors"] != first["cursors"]:
-                        raise Fault(f"what was sent twice was logged twice: {first} {answer}")
                     again.complete(offer)
                     end = ended(service, thread, run)
                     if kinds(end).count("agent_thinking") != 1 or end[-1]["type"] != "agent_completed":
                         raise Fault(f"after a cut the run came to {kinds(end)}")
                 else:
-                    expect(answer, "error", "after the lease", "lease.lost")
+                    for key in (None, "k_2"):
+                        answer = again.log(offer, "agent_thinking", key, thought_id="th", text="b")
+                        expect(answer, "error", "after the lease", "lease.lost")
                     check_lost(ended(service, thread, run), run)
 
 
