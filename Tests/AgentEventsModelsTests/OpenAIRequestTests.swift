@@ -17,6 +17,28 @@ struct OpenAIRequestTests {
         .user(TranscriptMessage(id: "m_1", author: "u_1", text: text, data: data))
     }
 
+    /// Servers that read arguments into an object refuse everything else, and with it the whole conversation.
+    @Test(
+        arguments: [
+            (["a": 1], #"{"a":1}"#), ("{\"build\":", #"{"arguments":"{\"build\":"}"#), ([1], #"{"arguments":[1]}"#),
+            ("…", #"{"arguments":"…"}"#),
+        ] as [(JSONValue, String)])
+    func argumentsAreAlwaysAnObject(arguments: JSONValue, sent: String) {
+        #expect(ProviderTranscript.arguments(of: call("f", arguments, .succeeded(nil))) == sent)
+    }
+
+    /// Thoughts are kept for those that send them.
+    @Test func onlyAModelThatSendsThoughtsWantsThem() throws {
+        var configuration = OpenAIConfiguration()
+        let url = "http://127.0.0.1:1/v1"
+        #expect(try !OpenAICompatibleModel(url: url, model: "m", configuration: configuration).wantsThoughts)
+        configuration.thoughtsName = "reasoning_content"
+        #expect(try OpenAICompatibleModel(url: url, model: "m", configuration: configuration).wantsThoughts)
+        #expect(
+            try !OpenAICompatibleModel(url: url, model: "m", dialect: .responses, configuration: configuration)
+                .wantsThoughts)
+    }
+
     private var request: ModelRequest {
         ModelRequest(
             instructions: "Be brief.",

@@ -90,6 +90,26 @@ struct OpenAIResponsesTests {
         #expect(answer.outcome == .whole)
     }
 
+    /// However the calls of an answer are told, there is a largest number of them, and of their bytes.
+    @Test(arguments: ["with places", "without places", "at the end", "long ones"])
+    func theCallsOfAnAnswerAreLimited(_ form: String) {
+        let anonymous =
+            #"{"type":"response.output_item.done","item":{"type":"function_call","name":"f","arguments":"{}"}}"#
+        let long = #"{\"a\":\""# + String(repeating: "x", count: 600_000) + #"\"}"#
+        let item = #"{"type":"function_call","name":"f","arguments":"{}"}"#
+        let items = Array(repeating: item, count: 257).joined(separator: ",")
+        let events: [String] =
+            switch form {
+            case "with places": (0..<257).map { Self.done($0, "f", #""{}""#) }
+            case "without places": Array(repeating: anonymous, count: 257)
+            case "long ones": (0..<2).map { Self.done($0, "f", "\"\(long)\"") }
+            default: [#"{"type":"response.completed","response":{"status":"completed","output":[\#(items)]}}"#]
+            }
+        let answer = PlayedAnswer.responses(events + [Self.completed])
+        #expect(answer.outcome == .failed(.malformed))
+        #expect(answer.calls.count <= 256)
+    }
+
     @Test func aCallIsToldByTheNameOfTheTool() {
         let answer = PlayedAnswer.responses([Self.done(0, "a_b", #""{}""#), Self.completed], tools: ["a b"])
         #expect(answer.calls.map(\.tool) == ["a b"])

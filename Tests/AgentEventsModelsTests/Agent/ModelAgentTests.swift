@@ -75,6 +75,27 @@ import Testing
         #expect(try await words().count { $0 == "input" } == 1)
     }
 
+    /// A question that is corrected while it is answered is not told again beside its correction.
+    @Test func aCorrectedQuestionStaysCorrected() async throws {
+        let gate = Gate()
+        let requests = Tally<[String]>()
+        let tool = Tool("look", "Looks.") { (_: Deployment, _) in await gate.wait() }
+        let model = ScriptedModel { request in
+            requests.add(Logged.words(request.transcript))
+            return requests.count == 1 ? [.call("look", ["build": 1])] : [.text("Answer \(requests.count).")]
+        }
+        try await AgentProcess.with(log, clock, [ModelAgent("ops", model: model, tools: [tool], whenBusy: .steer)]) {
+            process in
+            let first = try await process.send("teh answer")
+            try await process.wait(for: .toolExecuting)
+            let request = MessageRequest(text: "the answer", replaces: first.message)
+            _ = try await process.hub.intake.submit(request, in: "t_1", from: AgentProcess.principal)
+            gate.open()
+            try await process.wait(for: .agentCompleted)
+        }
+        #expect(requests.all == [["u:teh answer"], ["a: look=", "u:the answer"]])
+    }
+
     /// What comes while it says its last words is answered in the same run.
     @Test func itIsSteeredAtItsEnd() async throws {
         let gate = Gate()

@@ -30,6 +30,31 @@ import Testing
         }
     }
 
+    /// A child that is stopped ends by itself and is a result: the run and its other calls continue.
+    @Test func theEndOfAChildIsAResult() async throws {
+        try await ModelStage.with { stage in
+            let began = Gate()
+            let tool = Tool("ask_scout", "") { (_: Deployment, call: ToolCall) async throws -> Int in
+                try await call.run.withChild(agent: "scout", call: call.id, id: "r_child", deadline: nil) { child in
+                    began.open()
+                    // Until the child has ended.
+                    _ = await WakeSignal().wait()
+                    try await child.progress("on it")
+                    return 1
+                }
+            }
+            async let done = Self.execute(stage, [Self.call("ask_scout")], [tool])
+            await began.wait()
+            _ = try await stage.context.command(RunCommand(.stop, run: "r_child", by: "u_1"))
+            let transcript = try await done.get()
+            guard case .assistant(let turn)? = transcript.items.last, case .failed? = turn.calls.first?.result else {
+                Issue.record("the call has no result that says so: \(transcript)")
+                return
+            }
+            #expect(try await stage.events.last?.type == .agentCompleted)
+        }
+    }
+
     /// A tool, a call of it, and the result that the model is told.
     private static let results: [(Tool, ModelCall, String)] = [
         (Tool("a", "") { (deployment: Deployment, _) in deployment.build + 1 }, call("a"), "a=8"),
