@@ -170,12 +170,18 @@ package final class AgentDispatcher: Sendable {
 
     /// The agent of a name, or the first one.
     ///
-    /// - Parameter thread: the one that a refusal is about.
+    /// - Parameters:
+    ///   - thread: the one that it is for.
+    ///   - owner: the user of the thread. An agent whose workers may not work for them is not served for them.
     /// - Returns: `nil` when none is named and none is served: then others answer, by way of the events.
     /// - Throws: ``ProtocolError`` `agent.unknown` with the names of all agents.
-    package func agent(named name: AgentName?, in thread: ThreadID) throws(ProtocolError) -> (any ServedAgent)? {
-        guard let name else { return agents.first ?? workers.firstAgent }
-        if let agent = served(name) { return agent }
+    package func agent(
+        named name: AgentName?,
+        in thread: ThreadID,
+        of owner: UserID
+    ) throws(ProtocolError) -> (any ServedAgent)? {
+        guard let name else { return agents.first ?? workers.firstAgent(for: owner) }
+        if let agent = agents.first(where: { $0.name == name }) ?? workers.agent(name, for: owner) { return agent }
         let known = agents.isEmpty ? "none" : agents.map(\.name.rawValue).joined(separator: ", ")
         throw ProtocolError(
             .agentUnknown, "the agent \(name) is not served here; there are: \(known)", threadID: thread)

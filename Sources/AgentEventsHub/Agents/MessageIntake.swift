@@ -127,7 +127,7 @@ package struct MessageIntake: Sendable {
     ) async throws(ProtocolError) -> Answer {
         let owner = try await admit(principal, to: thread, isNewID: isNewID)
         let key = key.map { MessageKey($0, author: principal.user, thread: thread) }
-        let agent = try dispatcher.agent(named: request.agent, in: thread)
+        let agent = try dispatcher.agent(named: request.agent, in: thread, of: owner)
         let policy = try self.policy(request.policy, of: agent, in: thread)
         try Self.check(request, policy, in: thread)
         let message = UserMessage(
@@ -158,7 +158,7 @@ package struct MessageIntake: Sendable {
     ) async throws(ProtocolError) -> Answer {
         let owner = try await admit(principal, to: thread)
         let retried = try await retried(request.retryOf, in: thread)
-        guard let agent = try dispatcher.agent(named: request.agent ?? retried?.agent, in: thread) else {
+        guard let agent = try dispatcher.agent(named: request.agent ?? retried?.agent, in: thread, of: owner) else {
             throw ProtocolError(.agentUnknown, "no agent is served here that could start", threadID: thread)
         }
         let run = RunRequest(

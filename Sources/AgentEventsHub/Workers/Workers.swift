@@ -15,6 +15,11 @@ final class Workers: Sendable {
         var leases: [LeaseID: WorkerLease] = [:]
         /// The agents as they are stored, for the next process.
         var stored: [AgentName: RestartMode] = [:]
+
+        /// Whether a worker may work for a user at all; whether it may in a thread is asked with each offer.
+        func mayWork(_ worker: WorkersStateMachine.Key, for user: UserID) -> Bool {
+            principals[worker]?.mayEmit(as: user) ?? false
+        }
     }
 
     /// A run to offer, without what the offer adds.
@@ -127,19 +132,24 @@ final class Workers: Sendable {
     var workerCount: Int { state.withLock { $0.machine.workerCount } }
 
     /// An agent that a worker serves, or did a moment ago; `nil` for others.
-    func agent(_ name: AgentName) -> WorkerAgent? {
+    ///
+    /// - Parameter user: the user whose thread it is for: the worker has to be one that may work for them. `nil` for anybody.
+    func agent(_ name: AgentName, for user: UserID? = nil) -> WorkerAgent? {
         let now = now
         return state.withLock { state in
             guard state.machine.isServed(name, at: now), let mode = state.machine.restart(of: name) else { return nil }
+            let workers = state.machine.workers(of: name)
+            if let user, !workers.isEmpty, !workers.contains(where: { state.mayWork($0, for: user) }) { return nil }
             return WorkerAgent(name: name, restart: mode)
         }
     }
 
-    /// The agent that a worker serves and that answers those who name none; `nil` for no worker.
-    var firstAgent: WorkerAgent? {
-        let now = now
-        guard let name = state.withLock({ $0.machine.firstAgent(at: now) }) else { return nil }
-        return agent(name)
+    /// The agent that answers a user who names none: that of the first worker that may work for them; `nil` for no worker.
+    func firstAgent(for user: UserID) -> WorkerAgent? {
+        let name = state.withLock { state in
+            state.machine.firstAgents.first { state.mayWork($0.worker, for: user) }?.agent
+        }
+        return name.flatMap { agent($0, for: user) }
     }
 
     func restart(of agent: AgentName) -> RestartMode? { state.withLock { $0.machine.restart(of: agent) } }

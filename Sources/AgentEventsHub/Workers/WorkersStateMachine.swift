@@ -139,9 +139,16 @@ package struct WorkersStateMachine: Sendable {
             || workers.values.contains { ($0.connection != nil || $0.hasLeases) && $0.agents.contains(agent) }
     }
 
-    /// The agent that was served first, of those that are.
-    package func firstAgent(at time: Int64) -> AgentName? {
-        workers.values.filter { $0.connection != nil }.min { $0.number < $1.number }?.agents.first
+    /// The workers that serve an agent, or hold runs of it.
+    package func workers(of agent: AgentName) -> [Key] {
+        workers.values.filter { ($0.connection != nil || $0.hasLeases) && $0.agents.contains(agent) }.map(\.key)
+    }
+
+    /// The connected workers with the first agent of each, in the order in which they came.
+    package var firstAgents: [(worker: Key, agent: AgentName)] {
+        workers.values.filter { $0.connection != nil }.sorted { $0.number < $1.number }.compactMap { worker in
+            worker.agents.first.map { (worker.key, $0) }
+        }
     }
 
     /// Whether a run of an agent could be offered to somebody.

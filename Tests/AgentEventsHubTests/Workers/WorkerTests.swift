@@ -73,6 +73,33 @@ struct WorkerTests {
         }
     }
 
+    /// Nobody's messages wait for a worker that may not work for them, and nobody chooses the agent of others.
+    @Test func aWorkerServesThoseForWhomItMayWork() async throws {
+        try await Self.withHub { stage in
+            let stranger = Principal(user: "u_s", scopes: [.serve, .read, .emit])
+            _ = try await StagedWorker.serving(stage.hub, ["theirs"], as: stranger)
+            let unnamed = try await stage.send("Hello")
+            #expect(unnamed.run == nil)
+            let error = await #expect(throws: ProtocolError.self) { try await stage.send("Hello", agent: "theirs") }
+            #expect(error?.code == .agentUnknown)
+            let worker = try await StagedWorker.serving(stage.hub, worker: "w_2")
+            let answer = try await stage.send("Hello")
+            #expect(answer.status == .queued)
+            #expect(try await worker.offer().agent == "guide")
+        }
+    }
+
+    /// A worker that takes an offer too late has been told that it has it no longer.
+    @Test func anOfferThatIsOverIsCancelled() async throws {
+        try await Self.withHub { stage in
+            let worker = try await StagedWorker.serving(stage.hub)
+            try await stage.send("Hello", agent: "guide")
+            let offer = try await worker.offer()
+            let (lease, reason) = try await worker.cancel()
+            #expect(lease == offer.lease && reason == .lost)
+        }
+    }
+
     @Test func whatIsDeclinedIsOfferedToAnotherWorkerAndNotLogged() async throws {
         try await Self.withHub { stage in
             let first = try await StagedWorker.serving(stage.hub)
@@ -213,7 +240,7 @@ struct WorkerTests {
     @Test func aRunIsOfferedToThoseOnlyWhoMayWorkInItsThread() async throws {
         try await Self.withHub { stage in
             var narrow = StagedWorker.principal
-            (narrow.threads, narrow.actsAs) = (.own, .nobody)
+            narrow.threads = .own
             let first = try await StagedWorker.serving(stage.hub, as: narrow, worker: "w_1")
             try await stage.send("Hello", agent: "guide")
             let second = try await StagedWorker.serving(stage.hub, worker: "w_2")
