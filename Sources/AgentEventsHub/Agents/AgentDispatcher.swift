@@ -90,7 +90,7 @@ package final class AgentDispatcher: Sendable {
         let policies = Dictionary(agents.map { ($0.name, $0.recovery) }) { first, _ in first }
         runtime.recover { policies[$0] ?? RunRecovery.Policy(workers.restart(of: $0) ?? .never) }
         runtime.readBeforeRecovery { await workers.load() }
-        workers.onRoom { [weak self] in self?.retry($0) }
+        workers.onRoom { [weak self] in self?.retry($0) ?? true }
         for agent in agents where agent.resumesWithoutSayingHow {
             logger.warning(
                 "agent asks for runs that are resumed and is no ResumableAgent: they are lost with their process",

@@ -121,15 +121,18 @@ extension AgentDispatcher {
     }
 
     /// There may be a worker for what waits in a thread.
-    func retry(_ waiting: WorkersStateMachine.WaitingThread) {
+    ///
+    /// - Returns: whether a run is known to be queued there.
+    func retry(_ waiting: WorkersStateMachine.WaitingThread) -> Bool {
         var isKnown = false
         perform { queue in
             isKnown = !queue.queued(in: waiting.thread).isEmpty
             return queue.freed(waiting.thread)
         }
-        guard !isKnown else { return }
+        guard !isKnown else { return true }
         advanced.insert(waiting.thread, of: waiting.user)
         advances.signal()
+        return false
     }
 
     // MARK: Continuing

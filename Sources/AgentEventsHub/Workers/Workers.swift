@@ -46,7 +46,7 @@ final class Workers: Sendable {
     /// Signalled when time will change something sooner.
     private let changes = WakeSignal()
     private let mayWork = Mutex<(@Sendable (Principal, ThreadID, UserID) async -> Bool)?>(nil)
-    private let retry = Mutex<(@Sendable (WorkersStateMachine.WaitingThread) -> Void)?>(nil)
+    private let retry = Mutex<(@Sendable (WorkersStateMachine.WaitingThread) -> Bool)?>(nil)
 
     init(
         _ runtime: AgentRuntime,
@@ -72,8 +72,8 @@ final class Workers: Sendable {
 
     /// Called before the first worker comes.
     ///
-    /// - Parameter retry: is told of threads whose runs may be offered; returns at once.
-    func onRoom(_ retry: @escaping @Sendable (WorkersStateMachine.WaitingThread) -> Void) {
+    /// - Parameter retry: is told of threads whose runs may be offered; returns at once, and whether any is known to be queued there.
+    func onRoom(_ retry: @escaping @Sendable (WorkersStateMachine.WaitingThread) -> Bool) {
         self.retry.withLock { $0 = retry }
     }
 
@@ -422,21 +422,27 @@ final class Workers: Sendable {
         after: (inout State, Value) -> Void = { _, _ in }
     ) -> Value {
         let now = now
-        let (value, actions, leases, links) = state.withLock { state in
+        var (value, actions, leases, links) = state.withLock { state in
             before(&state)
             let (value, actions) = input(&state.machine, now)
             after(&state, value)
             return (value, actions, state.leases, actions.isEmpty ? [:] : state.links)
         }
-        for action in actions { act(on: action, leases, links) }
+        while !actions.isEmpty {
+            var cameToNothing = false
+            for action in actions where !act(on: action, leases, links) { cameToNothing = true }
+            // The room is for those that wait behind.
+            actions = cameToNothing ? state.withLock { $0.machine.retryWaiting() } : []
+        }
         return value
     }
 
+    /// - Returns: `false` for a thread in which nothing waits any longer.
     private func act(
         on action: WorkersStateMachine.Action,
         _ leases: [LeaseID: WorkerLease],
         _ links: [ConnectionID: WorkerLink]
-    ) {
+    ) -> Bool {
         switch action {
         case .withdraw(let lease):
             leases[lease]?.withdraw()
@@ -444,10 +450,11 @@ final class Workers: Sendable {
             logger.info("lease of a worker over", metadata: ["lease.id": "\(lease)"])
             leases[lease]?.lost.signal()
         case .retry(let thread):
-            retry.withLock { $0 }?(thread)
+            return retry.withLock { $0 }?(thread) ?? true
         case .replaced(let connection):
             links[connection]?.replaced()
         }
+        return true
     }
 }
 

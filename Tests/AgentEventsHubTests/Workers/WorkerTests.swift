@@ -100,6 +100,28 @@ struct WorkerTests {
         }
     }
 
+    /// Runs that were stopped while they waited for a worker with room keep nobody waiting behind them.
+    @Test(.timeLimit(.minutes(1))) func thoseThatWaitBehindStoppedRunsAreOfferedAtOnce() async throws {
+        try await Self.withHub {
+            $0.maximumConcurrentRuns = 200
+            $0.maximumConcurrentRunsPerUser = 200
+            $0.maximumQueuedRunsPerUser = 200
+        } _: { stage in
+            let worker = try await StagedWorker.serving(stage.hub, capacity: 1)
+            try await stage.send("first", agent: "guide", to: "t_first")
+            let first = try await worker.take()
+            let threads = (0..<80).map { ThreadID(stringLiteral: "t_\($0)") }
+            for thread in threads { try await stage.send("stopped", agent: "guide", to: thread) }
+            try await stage.send("last", agent: "guide", to: "t_last")
+            for thread in threads {
+                let context = try await stage.hub.runtime.context(user: "u_1", thread: thread)
+                _ = try await context.command(RunCommand(.stop, by: "u_1"))
+            }
+            try await worker.complete(first)
+            #expect(try await worker.offer().prompt.text == "last")
+        }
+    }
+
     @Test func whatIsDeclinedIsOfferedToAnotherWorkerAndNotLogged() async throws {
         try await Self.withHub { stage in
             let first = try await StagedWorker.serving(stage.hub)
