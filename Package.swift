@@ -419,7 +419,7 @@ let package = Package(
         ),
         .testTarget(
             name: "AgentEventsProtocolTests",
-            dependencies: ["AgentEvents", "AgentEventsProtocol"],
+            dependencies: ["AgentEvents", "AgentEventsProtocol", "AgentEventsTesting"],
             swiftSettings: settings
         ),
         // What tests of several targets use.

@@ -363,7 +363,14 @@ public final class AgentRuntime: Sendable {
     /// The user that a thread belongs to; `nil` when it has no event, and nobody is about to emit into it.
     package func owner(of thread: ThreadID) async throws(EventLogError) -> UserID? {
         if let owner = knownOwner(of: thread) { return owner }
+        if let found = contexts.lookedUpOwner(of: thread) { return found ?? contexts.context(of: thread)?.user }
         return try await log.thread(thread)?.user ?? contexts.context(of: thread)?.user
+    }
+
+    /// Looks threads up together that are about to be used one after the other, and then runs the body: what it asks of each of them
+    /// that is not in memory (its owner, its context) takes no look-up of its own.
+    package func lookingUp<Result>(_ threads: Set<ThreadID>, _ body: () async -> Result) async -> Result {
+        await contexts.lookingUp(threads, in: log, body)
     }
 
     // MARK: Deletion

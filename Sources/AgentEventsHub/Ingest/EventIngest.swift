@@ -130,6 +130,14 @@ package struct EventIngest: Sendable {
         }
     }
 
+    /// Whether nothing has to be looked up for a thread.
+    func isInMemory(_ thread: ThreadID) -> Bool { runtime.knownOwner(of: thread) != nil }
+
+    /// Looks threads up together that the body emits into.
+    func lookingUp<Result>(_ threads: Set<ThreadID>, _ body: () async -> Result) async -> Result {
+        await runtime.lookingUp(threads, body)
+    }
+
     /// The context of the thread, when it is known without a question, and without the log, that the request is allowed.
     private func allowedContext(
         of request: EmitRequest,
