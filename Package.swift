@@ -387,7 +387,8 @@ let package = Package(
             name: "CommandLineTests",
             dependencies: [
                 "AgentEvents", "AgentEventsChecks", "AgentEventsClient", "AgentEventsHub", "AgentEventsPrometheus",
-                "AgentEventsInterop", "AgentEventsProtocol", "AgentEventsServer", "AgentEventsTesting",
+                "AgentEventsInterop", "AgentEventsModels", "AgentEventsProtocol", "AgentEventsServer",
+                "AgentEventsTesting",
                 "AgentEventsTestSupport", "AgentEventsTracing", "agent-events",
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
             ],

@@ -40,6 +40,7 @@ public final class AgentRuntime: Sendable {
     private let readsBeforeRecovery = Mutex<@Sendable () async -> Void>({})
     private let erasure: ErasureSweep?
     private let storage: StorageUse?
+    private let budgets: TokenBudgets?
     private let openedGeneration = Atomic<UInt64>(0)
     private let found = Mutex(FoundRuns())
     private let recoveryPolicies = RecoveryPolicies()
@@ -75,8 +76,10 @@ public final class AgentRuntime: Sendable {
                 configuration)
         }
         storage = StorageUse(log, configuration, environment)
+        budgets = TokenBudgets(log, configuration, environment)
         hub.add(watchers)
         if let storage { hub.add(storage) }
+        if let budgets { hub.add(budgets) }
         for pump in pumps { hub.add(pump) }
     }
 
@@ -132,6 +135,7 @@ public final class AgentRuntime: Sendable {
             log, configuration, storage, willTrim: readsBeforeTrimming.withLock { $0 })
         retention.withLock { $0 = sweep }
         let opening: LogOpening
+        budgets?.open()
         do throws(EventLogError) {
             opening = try await log.open()
             try await sinkDeletions.load()
@@ -142,7 +146,8 @@ public final class AgentRuntime: Sendable {
         try storage?.check()
         openedGeneration.store(opening.generation, ordering: .releasing)
         let services = RuntimeServices(
-            log: log, commit: commit, storage: storage, generation: opening.generation, configuration: configuration,
+            log: log, commit: commit, storage: storage, budgets: budgets, generation: opening.generation,
+            configuration: configuration,
             environment: environment, deadlines: deadlines, watchers: watchers, refusals: refusals,
             queueNotice: queueNotice, slotGate: slotGate, recoveryPolicies: recoveryPolicies,
             takingUp: takingUp, approvalRights: approvalRights)
@@ -342,14 +347,15 @@ public final class AgentRuntime: Sendable {
             services = try await lifecycle.services(within: configuration.startTimeout, sleep: environment.sleep)
         }
         if let storage { try await mapLogError { () async throws(EventLogError) in try await storage.prepare(user) } }
+        if let budgets { try await mapLogError { () async throws(EventLogError) in try await budgets.prepare(user) } }
         return try await contexts.context(user: user, thread: thread, services)
     }
 
     /// The context of a thread, when it is in memory, the runtime runs, the thread certainly is its user's, and it is known how
-    /// much the user has stored, where that is limited.
+    /// much the user has stored and used, where that is limited.
     package func contextInMemory(of thread: ThreadID) -> ExecutionContext? {
         guard lifecycle.isRunning, let context = contexts.use(contextOf: thread), context.ownership == .confirmed,
-            storage?.isReady(for: context.user) ?? true
+            storage?.isReady(for: context.user) ?? true, budgets?.isReady(for: context.user) ?? true
         else { return nil }
         return context
     }

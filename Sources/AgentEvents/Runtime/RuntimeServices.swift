@@ -10,6 +10,8 @@ final class RuntimeServices: Sendable {
     let commit: GroupCommit
     /// Refuses events for which there is no room; `nil` without a limit.
     let storage: StorageUse?
+    /// Knows what users have used of their tokens; `nil` without a limit.
+    let budgets: TokenBudgets?
     let generation: UInt64
     let configuration: RuntimeConfiguration
     let environment: Environment
@@ -36,6 +38,7 @@ final class RuntimeServices: Sendable {
         log: any EventLog,
         commit: GroupCommit,
         storage: StorageUse?,
+        budgets: TokenBudgets?,
         generation: UInt64,
         configuration: RuntimeConfiguration,
         environment: Environment,
@@ -53,6 +56,7 @@ final class RuntimeServices: Sendable {
         deletingLog = log as? any DeletingEventLog
         self.commit = commit
         self.storage = storage
+        self.budgets = budgets
         self.generation = generation
         self.configuration = configuration
         self.environment = environment

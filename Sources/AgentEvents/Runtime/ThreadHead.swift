@@ -247,7 +247,7 @@ package struct ThreadHead: Sendable {
                 if acceptance.endsRun, let run = draft.runID {
                     try appendEnd(
                         acceptance.payload(of: draft), of: run, agent: acceptance.agent, host: host,
-                        isLimited: isLimited, isClosing: false, usages, to: &batch)
+                        isLimited: isLimited, isClosing: isAdded, usages, to: &batch)
                 } else if case .payload(let payload)? = acceptance.resolved {
                     batch.append(
                         try encode(
