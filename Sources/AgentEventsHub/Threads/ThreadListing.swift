@@ -69,6 +69,8 @@ package struct ThreadListRequest: Hashable, Sendable {
     }
 
     fileprivate func matches(_ summary: ThreadSummary) -> Bool {
+        // No conversation.
+        if ContextThread.isReserved(summary.thread) { return false }
         if let status, summary.status != status { return false }
         if let agent, !summary.agents.contains(agent) { return false }
         guard let text else { return true }

@@ -288,6 +288,8 @@ struct RightsMatrixTests {
                     case .answer: #","data":{"approval_id":"a_1","decision":"approved"}"#
                     case .message: #","data":{"text":"x"}"#
                     case .revoke: #","data":{"tool":"deploy"}"#
+                    case .set: #","data":{"key":"k","value":1}"#
+                    case .remove: #","data":{"key":"k"}"#
                     }
                 return (
                     word == .answer || word == .revoke ? .either(.approve, .command) : .use(.command),

@@ -181,7 +181,8 @@ import Testing
             String(decoding: ThreadState().json.encoded(), as: UTF8.self)
                 == #"{"format":1,"cursor":null,"messages":[],"runs":[],"queue":[],"calls":[],"approvals":[],"entries":[],"#
                 + #""dropped":{"messages":0,"runs":0,"entries":0},"limits":{"message_count":200,"message_bytes":524288,"#
-                + #""run_count":100,"run_bytes":262144,"entry_count":256,"entry_bytes":262144,"thought_bytes":16384}}"#)
+                + #""run_count":100,"run_bytes":262144,"entry_count":1024,"entry_bytes":1179648,"thought_bytes":16384}}"#
+        )
     }
 
     @Test func unknownTypesOnlyMoveTheCursor() {
