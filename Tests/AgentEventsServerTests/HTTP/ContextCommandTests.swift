@@ -155,7 +155,7 @@ struct ContextCommandTests {
 
     /// By `emit` nobody says who has changed a value, and nobody writes what is the service's.
     @Test func emittedValuesAreTheEmitters() async throws {
-        try await Self.with { service in
+        try await Self.with { (service: RunningService) async throws in
             func emit(_ data: String) async throws -> RawHTTPClient.Answer {
                 try await service.client.post(
                     "/v1/threads/t_7/events", #"{"type":"state_updated","data":{"version":1,\#(data)}}"#,

@@ -52,21 +52,26 @@ import Testing
             let closed: AgentEventsError.Code = space == .user ? .stateForbidden : .stateUnknownSpace
             try await stage.run { run in
                 let shared = try await run.context(space)
-                func read() async -> AgentEventsError.Code? { await Self.code { _ = try await shared.entries() } }
-                func write() async -> AgentEventsError.Code? { await Self.code { try await shared.set(1, for: "n") } }
-                #expect(await read() == closed && write() == closed)
+                // What reading and writing are refused with.
+                func codes() async -> [AgentEventsError.Code?] {
+                    [
+                        await Self.code { _ = try await shared.entries() },
+                        await Self.code { try await shared.set(1, for: "n") },
+                    ]
+                }
+                #expect(await codes() == [closed, closed])
                 try await own.allow("other", .write)
-                #expect(await read() == closed && write() == closed)
+                #expect(await codes() == [closed, closed])
                 try await own.allow("guide", .read)
-                #expect(await read() == nil && write() == .stateForbidden)
+                #expect(await codes() == [nil, .stateForbidden])
                 #expect(try await shared.value("city", as: String.self) == "Berlin")
                 try await own.allow("guide", .write)
-                #expect(await read() == nil && write() == nil)
+                #expect(await codes() == [nil, nil])
                 #expect(try await shared.removeValue(for: "n") == true)
                 // An agent lets nobody in.
                 #expect(await Self.code { try await shared.set(1, for: "~access") } == .stateForbidden)
                 try await own.allow("guide", nil)
-                #expect(await read() == closed && write() == closed)
+                #expect(await codes() == [closed, closed])
             }
             // Nothing of it is in the thread in which the agent works.
             let events = try await stage.runtime.log.read(LogRead(.thread("t_1", after: 0))).events

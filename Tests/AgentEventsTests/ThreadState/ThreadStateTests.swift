@@ -158,8 +158,8 @@ import Testing
                     StateUpdated(version: 4, key: "a", change: .removed, expiresAt: Timestamp(milliseconds: 8))),
                 .stateUpdated(StateUpdated(version: 3, key: "a", change: .value("older than the removal"))),
                 .stateUpdated(StateUpdated(version: 3, key: "b", change: .value("as old"))),
-            ], "entries", #"{"key":"b","version":3,"value":null}"#,
-            #"{"key":"a","version":4,"removed":true,"expires_at":\#(time(8))}"#),
+            ], "entries", #"{"key":"b","version":3,"value":null,"time":\#(time(3))}"#,
+            #"{"key":"a","version":4,"removed":true,"expires_at":\#(time(8)),"time":\#(time(5))}"#),
         Fold(.custom, [.custom], "runs", run(#""running","started_at":\#(time(1))"#)),
     ]
 
