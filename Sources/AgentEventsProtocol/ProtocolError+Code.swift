@@ -99,6 +99,11 @@ extension ProtocolError {
             case workerAgentTaken = "worker.agent_taken"
             case leaseLost = "lease.lost"
             case leaseUnknown = "lease.unknown"
+            case stateConflict = "state.conflict"
+            case stateForbidden = "state.forbidden"
+            case stateUnknownSpace = "state.unknown_space"
+            case stateTooManyKeys = "state.too_many_keys"
+            case stateValueTooLarge = "state.value_too_large"
         }
 
         /// A code, by the part that it is of.
@@ -334,6 +339,17 @@ extension ProtocolError {
         /// No lease of this worker has the id.
         public static let leaseUnknown = Code(name: .leaseUnknown)
 
+        /// A value of a context has another version than its change is for.
+        public static let stateConflict = Code(name: .stateConflict)
+        /// A value of a context is changed by somebody who may not, or is one that only the service writes.
+        public static let stateForbidden = Code(name: .stateForbidden)
+        /// There is no such context, or it is not for the one who asks.
+        public static let stateUnknownSpace = Code(name: .stateUnknownSpace)
+        /// A context has as many values as it may.
+        public static let stateTooManyKeys = Code(name: .stateTooManyKeys)
+        /// A value of a context, or all of them together, would be too large.
+        public static let stateValueTooLarge = Code(name: .stateValueTooLarge)
+
         /// An order rule's code.
         public static func order(_ rule: OrderRule) -> Code { Code(value: .order(rule)) }
         /// A wire error's code.
@@ -370,6 +386,11 @@ extension ProtocolError {
                 case .approvalForbidden: .approvalForbidden
                 case .approvalDataInvalid: .approvalDataInvalid
                 case .leaseLost: .leaseLost
+                case .stateConflict: .stateConflict
+                case .stateForbidden: .stateForbidden
+                case .stateUnknownSpace: .stateUnknownSpace
+                case .stateTooManyKeys: .stateTooManyKeys
+                case .stateValueTooLarge: .stateValueTooLarge
                 case .order(let rule): .order(rule)
                 case .wire(let code): .wire(code)
                 case .log(let code): .log(code)

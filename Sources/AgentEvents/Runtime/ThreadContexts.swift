@@ -90,7 +90,13 @@ final class ThreadContexts: Sendable {
         guard let record else { return try await openNew(owner, services) }
         guard record.user == user else { throw .forbidden(thread) }
         let head = try await mapLogError { () async throws(EventLogError) in
-            try await ThreadHead(record, owner, services)
+            var head = try await ThreadHead(record, owner, services)
+            // What expires is removed before the next event.
+            if try await services.expiries.mayHave(thread) {
+                head.setSpace(
+                    ContextSpaceStateMachine(try await ThreadFold.state(of: thread, in: services.log).entries))
+            }
+            return head
         }
         return ExecutionContext(head: head, services: services)
     }

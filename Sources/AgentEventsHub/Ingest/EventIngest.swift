@@ -169,6 +169,12 @@ package struct EventIngest: Sendable {
     ) throws(ProtocolError) {
         if principal.actsAs == .everybody { return }
         for index in drafts.indices {
+            if case .stateUpdated(let update) = drafts[index].payload, let by = update.by, !principal.mayEmit(as: by) {
+                throw ProtocolError(
+                    .wire(.fieldNotAllowed),
+                    "by names a user for whom these credentials may not emit: leave it out, or use credentials with act_as",
+                    index: index, path: root.path(of: index) + ".data.by", threadID: thread)
+            }
             guard case .userMessage(let message) = drafts[index].payload, !principal.mayEmit(as: message.userID)
             else { continue }
             throw ProtocolError(
