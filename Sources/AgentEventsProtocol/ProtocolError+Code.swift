@@ -104,6 +104,13 @@ extension ProtocolError {
             case stateUnknownSpace = "state.unknown_space"
             case stateTooManyKeys = "state.too_many_keys"
             case stateValueTooLarge = "state.value_too_large"
+            case scheduleInvalid = "schedule.invalid"
+            case scheduleUnknown = "schedule.unknown"
+            case scheduleUnsupported = "schedule.unsupported"
+            case tooManySchedules = "limits.schedules"
+            case hookUnknown = "hook.unknown"
+            case hookSignatureInvalid = "hook.signature"
+            case hookBodyInvalid = "hook.invalid"
         }
 
         /// A code, by the part that it is of.
@@ -349,6 +356,20 @@ extension ProtocolError {
         public static let stateTooManyKeys = Code(name: .stateTooManyKeys)
         /// A value of a context, or all of them together, would be too large.
         public static let stateValueTooLarge = Code(name: .stateValueTooLarge)
+        /// A schedule has a cron expression, a zone or an input that is not what it should be.
+        public static let scheduleInvalid = Code(name: .scheduleInvalid)
+        /// The user has no schedule of this id.
+        public static let scheduleUnknown = Code(name: .scheduleUnknown)
+        /// The service keeps no schedules, or this one is given by its application.
+        public static let scheduleUnsupported = Code(name: .scheduleUnsupported)
+        /// The user, or the service, has as many schedules as it may have.
+        public static let tooManySchedules = Code(name: .tooManySchedules)
+        /// There is no such hook.
+        public static let hookUnknown = Code(name: .hookUnknown)
+        /// A delivery to a hook was not signed with its secret, or not lately.
+        public static let hookSignatureInvalid = Code(name: .hookSignatureInvalid)
+        /// The body of a delivery is not what the hook makes a message or a run of.
+        public static let hookBodyInvalid = Code(name: .hookBodyInvalid)
 
         /// An order rule's code.
         public static func order(_ rule: OrderRule) -> Code { Code(value: .order(rule)) }

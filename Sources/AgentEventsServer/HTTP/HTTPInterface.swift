@@ -41,6 +41,7 @@ package struct HTTPInterface<Context: RequestContext>: Sendable {
         let deletion = DeletionRoute(hub: hub, access: access)
         let values = ContextRoute(
             hub: hub, access: access, maximumBodyByteCount: hub.configuration.maximumMessageByteCount)
+        let schedules = SchedulesRoute(hub: hub, access: access)
         let stream = StreamRoute(origins: hub.origins, access: access, readiness: hub.readiness)
         add(
             "threads",
@@ -82,6 +83,13 @@ package struct HTTPInterface<Context: RequestContext>: Sendable {
                 Route(.delete) { try await members.remove($0, $1) },
             ], to: router)
         add("threads/:thread/links", [Route(.post) { try await members.makeLink($0, $1) }], to: router)
+        add("schedules", [Route(.get) { request, _ in try await schedules.list(request) }], to: router)
+        add(
+            "schedules/:schedule",
+            [
+                Route(.get) { try await schedules.find($0, $1) }, Route(.put) { try await schedules.put($0, $1) },
+                Route(.delete) { try await schedules.remove($0, $1) },
+            ], to: router)
         add("stream", [Route(.get) { try await stream.respond(to: $0, $1) }], to: router)
     }
 

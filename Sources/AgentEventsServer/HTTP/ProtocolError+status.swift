@@ -28,16 +28,17 @@ extension ProtocolError.Code.Name {
             .bodyEncodingInvalid, .subprotocolUnknown, .keyInvalid, .subscriptionExists,
             .subscriptionUnknown, .acknowledgementNotSent, .acknowledgementNotStored, .consumerUnsupported,
             .authenticationInURL, .runDeadline, .toolTimedOut, .retentionUnsupported, .commandInvalid,
-            .commandKeyMissing, .memberUnsupported, .deletionUnsupported, .threadsUnlisted:
+            .commandKeyMissing, .memberUnsupported, .deletionUnsupported, .threadsUnlisted, .scheduleInvalid,
+            .scheduleUnsupported, .hookBodyInvalid:
             .badRequest
         case .authenticationMissing, .authenticationInvalid, .authenticationExpired, .authenticationRevoked,
-            .subjectChanged:
+            .subjectChanged, .hookSignatureInvalid:
             .unauthorized
         case .policyNotAllowed, .threadForbidden, .scopeMissing, .approvalForbidden, .originForbidden, .hostForbidden,
             .memberForbidden, .stateForbidden:
             .forbidden
         case .threadUnknown, .agentUnknown, .pathUnknown, .commandUnknown, .runUnknown, .approvalUnknown,
-            .memberUnknown, .deletionUnknown, .leaseUnknown, .stateUnknownSpace:
+            .memberUnknown, .deletionUnknown, .leaseUnknown, .stateUnknownSpace, .scheduleUnknown, .hookUnknown:
             .notFound
         case .threadDeleted: .gone
         case .approvalDataInvalid: .unprocessableContent
@@ -45,7 +46,7 @@ extension ProtocolError.Code.Name {
         case .notAcceptable: .notAcceptable
         case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict, .threadBusy, .commandUnsupported,
             .runNotStarted, .runNotOpen, .runPaused, .approvalResolved, .approvalExpired, .tooManyMembers,
-            .tooManyLinks, .stateTooFar, .stateConflict, .workerAgentTaken, .leaseLost:
+            .tooManyLinks, .tooManySchedules, .stateTooFar, .stateConflict, .workerAgentTaken, .leaseLost:
             .conflict
         case .bodyTooLarge, .batchTooLarge, .messageTooLarge, .stateValueTooLarge: .contentTooLarge
         case .mediaTypeUnknown, .contentEncodingUnknown: .unsupportedMediaType
