@@ -387,7 +387,8 @@ let package = Package(
             name: "CommandLineTests",
             dependencies: [
                 "AgentEvents", "AgentEventsChecks", "AgentEventsClient", "AgentEventsHub", "AgentEventsPrometheus",
-                "AgentEventsInterop", "AgentEventsProtocol", "AgentEventsServer", "AgentEventsTesting",
+                "AgentEventsInterop", "AgentEventsModels", "AgentEventsProtocol", "AgentEventsServer",
+                "AgentEventsTesting",
                 "AgentEventsTestSupport", "AgentEventsTracing", "agent-events",
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
             ],
@@ -419,7 +420,7 @@ let package = Package(
         ),
         .testTarget(
             name: "AgentEventsProtocolTests",
-            dependencies: ["AgentEvents", "AgentEventsProtocol"],
+            dependencies: ["AgentEvents", "AgentEventsProtocol", "AgentEventsTesting"],
             swiftSettings: settings
         ),
         // What tests of several targets use.

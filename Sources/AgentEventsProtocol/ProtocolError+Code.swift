@@ -99,6 +99,11 @@ extension ProtocolError {
             case workerAgentTaken = "worker.agent_taken"
             case leaseLost = "lease.lost"
             case leaseUnknown = "lease.unknown"
+            case stateConflict = "state.conflict"
+            case stateForbidden = "state.forbidden"
+            case stateUnknownSpace = "state.unknown_space"
+            case stateTooManyKeys = "state.too_many_keys"
+            case stateValueTooLarge = "state.value_too_large"
             case scheduleInvalid = "schedule.invalid"
             case scheduleUnknown = "schedule.unknown"
             case scheduleUnsupported = "schedule.unsupported"
@@ -341,6 +346,16 @@ extension ProtocolError {
         /// No lease of this worker has the id.
         public static let leaseUnknown = Code(name: .leaseUnknown)
 
+        /// A value of a context has another version than its change is for.
+        public static let stateConflict = Code(name: .stateConflict)
+        /// A value of a context is changed by somebody who may not, or is one that only the service writes.
+        public static let stateForbidden = Code(name: .stateForbidden)
+        /// There is no such context, or it is not for the one who asks.
+        public static let stateUnknownSpace = Code(name: .stateUnknownSpace)
+        /// A context has as many values as it may.
+        public static let stateTooManyKeys = Code(name: .stateTooManyKeys)
+        /// A value of a context, or all of them together, would be too large.
+        public static let stateValueTooLarge = Code(name: .stateValueTooLarge)
         /// A schedule has a cron expression, a zone or an input that is not what it should be.
         public static let scheduleInvalid = Code(name: .scheduleInvalid)
         /// The user has no schedule of this id.
@@ -392,6 +407,11 @@ extension ProtocolError {
                 case .approvalForbidden: .approvalForbidden
                 case .approvalDataInvalid: .approvalDataInvalid
                 case .leaseLost: .leaseLost
+                case .stateConflict: .stateConflict
+                case .stateForbidden: .stateForbidden
+                case .stateUnknownSpace: .stateUnknownSpace
+                case .stateTooManyKeys: .stateTooManyKeys
+                case .stateValueTooLarge: .stateValueTooLarge
                 case .order(let rule): .order(rule)
                 case .wire(let code): .wire(code)
                 case .log(let code): .log(code)

@@ -118,6 +118,11 @@ SPOILT = [
         ("data/grant/by", "u_1"), ("data/grant", True)]),
     ("client-message.schema.json", "client/command.revoke.json", "", [
         ("data/tool", ABSENT), ("data/tool", ""), ("data/reason", "x"), ("data", None)]),
+    ("client-message.schema.json", "client/command.set.json", "", [
+        ("data/key", ABSENT), ("data/key", ""), ("data/key", "k" * 257), ("data/value", ABSENT), ("data/ttl_ms", 0),
+        ("data/ttl_ms", 31622400001), ("data/ttl_ms", 1.5), ("data/if_version", -1), ("data/ttl", 5), ("data", None)]),
+    ("client-message.schema.json", "client/command.remove.json", "", [
+        ("data/key", ABSENT), ("data/value", 1), ("data/if_version", "4"), ("data", None)]),
     ("client-message.schema.json", "client/refresh.json", "", [("token", ABSENT)]),
     ("client-message.schema.json", "client/watch.json", "", [
         ("q", 5), ("q", "x" * 201), ("status", "busy"), ("agent", ""), ("limit", 0), ("limit", 101), ("limit", None),

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The demo agent, end to end: questions over HTTP, the run's events over WebSocket, and after kill -9 the same bytes again.
 
-Everything that the service sends is checked against the schemas.
+Then the same agent with a model of another server, which decides what to call; and with a budget of tokens, which that run has used,
+also after kill -9. Everything that the service sends is checked against the schemas.
 
   demo_run.py               against a service that this script starts
   demo_run.py --self-test   that the checks notice a run that is not whole
@@ -9,6 +10,7 @@ Everything that the service sends is checked against the schemas.
 
 import argparse
 import asyncio
+import datetime
 import json
 import re
 import shutil
@@ -17,6 +19,7 @@ import sys
 import tempfile
 import threading
 
+from model_stub import ModelStub, Turn
 from self_test import check_broken
 from service import ROOT, SUBPROTOCOL, DataFolder, Service, add_binary_option
 from thread_reader import Fault, ThreadReader
@@ -31,6 +34,8 @@ QUESTIONS = [
 SECRET = "The picnic is on Tuesday."
 ENDS = ("agent_completed", "agent_failed", "agent_cancelled")
 TIME_LIMIT = 600
+KEY = "key-of-the-provider-0123456789"
+BUDGET = 100
 
 
 async def ask_and_watch(service, thread, question):
@@ -186,6 +191,72 @@ def demo(binary):
             return runs
 
 
+# A model of another server ----------------------------------------------------------------------------------------------
+
+
+def with_model(binary):
+    """Returns the number of requests that the model got."""
+    turns = [
+        Turn("I look.", [("search_files", {"terms": ["picnic"]})], thought="Hm."),
+        Turn("", [("read_file", {"file": "secret-picnic.txt"}), ("read_file", {"file": "gone.txt"})]),
+        Turn("It is said to be on Tuesday."),
+    ]
+    question, today = QUESTIONS[-1], utc_day()
+    with DataFolder() as data, DataFolder() as folder, ModelStub(turns, failures=[503]) as stub:
+        (folder / "docs").mkdir()
+        (folder / "docs" / "secret-picnic.txt").write_text(SECRET + "\n", encoding="utf-8")
+        key = folder / "key"
+        key.touch(mode=0o600)
+        key.write_text(KEY + "\n", encoding="utf-8")
+        arguments = ["--demo", "--demo-folder", folder / "docs", "--model-url", stub.url, "--model", "m-1", "--model-key-file", key]
+        with Service(binary, data, *map(str, arguments)) as service:
+            sent, raws = asyncio.run(asyncio.wait_for(ask_and_watch(service, "t_model", question), TIME_LIMIT))
+            check_secret(question, check_run(question, raws))
+            check_schemas(sent)
+            check_told(stub.requests, raws[-1])
+            if set(stub.authorizations) != {f"Bearer {KEY}"} or KEY in "".join(sent):
+                raise Fault(f"the key went to {set(stub.authorizations)}, and to clients: {KEY in ''.join(sent)}")
+            service.kill()
+        count = len(stub.requests)
+        with Service(binary, data, *map(str, arguments), "--max-tokens-per-user-and-day", str(BUDGET)) as service:
+            _, raws = asyncio.run(asyncio.wait_for(ask_and_watch(service, "t_over", question), TIME_LIMIT))
+            # At midnight the budget begins again.
+            if utc_day() == today:
+                check_over(raws[-1], len(stub.requests) - count)
+        return count
+
+
+def utc_day():
+    return datetime.datetime.now(datetime.timezone.utc).date()
+
+
+def check_told(requests, end):
+    """The model has the tools and what they said: the secret once somebody has allowed it. Its tokens are in the run's end."""
+    names = {tuple(tool["function"]["name"] for tool in request["tools"]) for request in requests}
+    if names != {("search_files", "read_file")} or {request["model"] for request in requests} != {"m-1"}:
+        raise Fault(f"the model is offered {names}")
+    results = [message["content"] for message in requests[-1]["messages"] if message["role"] == "tool"]
+    if len(results) != 3 or "secret-picnic.txt" not in results[0] or SECRET not in results[1] or "file.missing" not in results[2]:
+        raise Fault(f"the model is told {results}")
+    if SECRET in json.dumps(requests[:-1]):
+        raise Fault("the model is told the secret too early")
+    usage = json.loads(end)["data"].get("usage")
+    if usage != {"input_tokens": 120, "output_tokens": 24}:
+        raise Fault(f"the run has used {usage}")
+
+
+def check_over(end, requests):
+    """A run whose user has no tokens left fails, and asks nobody."""
+    event = json.loads(end)
+    error = event["data"].get("error", {})
+    details = error.get("details", {})
+    midnight = details.get("next_day", "")
+    if event["type"] != "agent_failed" or error.get("code") != "run.budget_exceeded" or not error.get("retryable"):
+        raise Fault(f"over the budget the run ends as {end}")
+    if (details.get("limit"), details.get("used")) != (BUDGET, 144) or not midnight.endswith("T00:00:00.000Z") or requests:
+        raise Fault(f"over the budget the details are {details}, after {requests} requests")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_binary_option(parser)
@@ -195,10 +266,11 @@ def main():
         return self_test()
     try:
         runs = demo(options.binary)
+        asked = with_model(options.binary)
     except (Fault, asyncio.TimeoutError) as fault:
         print(f"FAILED: {fault if isinstance(fault, Fault) else f'no end within {TIME_LIMIT} s'}")
         return 1
-    print(f"{len(runs)} questions, {sum(map(len, runs))} events, the same bytes after kill -9, all fit the schemas")
+    print(f"{len(runs)} questions, {sum(map(len, runs))} events, the same bytes after kill -9, all fit the schemas; a model was asked {asked} times")
     return 0
 
 
@@ -225,7 +297,25 @@ def recorded():
     return events
 
 
+def told():
+    """The requests that a model gets, and the end of the run."""
+    tools = [{"function": {"name": name}} for name in ("search_files", "read_file")]
+    contents = ['["secret-picnic.txt"]', json.dumps([SECRET]), "The call failed (file.missing)."]
+    messages = [{"role": "tool", "content": content} for content in contents]
+    requests = [{"model": "m-1", "tools": tools, "messages": messages[:count]} for count in (0, 1, 3)]
+    return requests, json.dumps({"data": {"usage": {"input_tokens": 120, "output_tokens": 24}}})
+
+
+def over(**changes):
+    details = {"limit": BUDGET, "used": 144, "next_day": "2026-11-30T00:00:00.000Z"}
+    error = {"code": "run.budget_exceeded", "retryable": True, "details": details, **changes}
+    return json.dumps({"type": "agent_failed", "data": {"error": error}})
+
+
 def self_test():
+    requests, end = told()
+    check_told(requests, end)
+    check_over(over(), 0)
     good = recorded()
     check_run("Why?", good)
     check_schemas(good + ['{"op":"live","thread_id":"t_1","cursor":"1-8"}'])
@@ -244,6 +334,13 @@ def self_test():
         ("a secret that is told at once", "told at", lambda: check_secret("picnic?", [{"seq": 3, "type": "x", "text": SECRET}, allowed])),
         ("a secret that is not asked for", "told at", lambda: check_secret("picnic?", [{"seq": 3, "type": "x", "text": SECRET}])),
         ("a question that was not needed", "asked", lambda: check_secret("Why?", [allowed])),
+        ("a model without its tools", "offered", lambda: check_told([{**requests[0], "tools": []}, *requests[1:]], end)),
+        ("a result that is not told", "is told", lambda: check_told(requests[:2], end)),
+        ("a secret that is told too early", "too early", lambda: check_told(requests + requests[-1:], end)),
+        ("tokens that are lost", "used", lambda: check_told(requests, '{"data":{}}')),
+        ("a budget that is not kept", "ends as", lambda: check_over('{"type":"agent_completed","data":{}}', 0)),
+        ("a budget for ever", "details", lambda: check_over(over(details={"limit": BUDGET, "used": 144}), 0)),
+        ("a model that is asked all the same", "requests", lambda: check_over(over(), 1)),
         ("an unknown op", "schemas", lambda: check_schemas(['{"op":"shrug"}'])),
     ]
     return check_broken("demo run", broken)

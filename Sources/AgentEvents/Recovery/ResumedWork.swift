@@ -119,14 +119,17 @@ extension AgentRun {
     }
 
     /// Runs the body of an open call, once it is approved if it was to be, and ends the call.
+    ///
+    /// - Parameter question: to be asked first, of a call about which nothing was asked yet.
     package func finish<Result: Sendable>(
         _ call: ResumedCall,
         timeout: Duration?,
         onDenied: ToolApproval.Denial = .throwError,
+        asking question: ToolApproval? = nil,
         _ body: @escaping @Sendable (ToolCall) async throws -> Result
     ) async throws -> Result {
-        try await ToolScope(run: self, resumed: call, timeout: timeout, onDenied: onDenied).runCancelling(
-            call.arguments, body)
+        try await ToolScope(run: self, resumed: call, timeout: timeout, onDenied: onDenied, asking: question)
+            .runCancelling(call.arguments, body)
     }
 
     /// Begins to wait for the answer to a question that an earlier process has asked. The run rests from now on if it only

@@ -75,7 +75,9 @@ struct AcceptPath {
             throw noted(error, of: [draft], at: 0, Emission(waits: waits), time)
         }
         do throws(ThreadHead.Refusal) {
-            if let offer = try acceptOne(draft, host: .process, isLimited: true, lookedUp: [:], at: time) {
+            if services.budgets == nil || exceededBudget(by: [draft], at: time) == nil,
+                let offer = try acceptOne(draft, host: .process, isLimited: true, lookedUp: [:], at: time)
+            {
                 if !leases.isEmpty { leases.accepted([draft], by: nil, head.machine) }
                 return didOffer(offer, releases: draft.payload.releases)
             }
@@ -198,8 +200,9 @@ struct AcceptPath {
             }
         }
         var index = 0
+        let exceeded = exceededBudget(by: drafts, at: time)
         do throws(ThreadHead.Refusal) {
-            if drafts.count == 1, emission.request == nil,
+            if drafts.count == 1, emission.request == nil, exceeded == nil,
                 let offer = try acceptOne(
                     drafts[0], host: emission.host, isLimited: emission.isLimited, lookedUp: emission.lookedUp, at: time
                 )
@@ -217,13 +220,16 @@ struct AcceptPath {
                         usages: usages, in: &batch)
                     index += 1
                 }
+                if let exceeded { try endRuns(of: drafts, exceeded, in: &batch) }
                 // After what the emission itself queues.
                 while let left = batch.takeLeftInput() {
                     let run = services.configuration.identifiers.runID()
                     try head.accept(left.draft(run), lookedUp: [run: false], isAdded: true, in: &batch)
                     queuesRun = true
                 }
-                let accepted = try offer(batch, of: drafts, emission)
+                var accepted = try offer(batch, of: drafts, emission)
+                // What was added is not the sender's last event.
+                if exceeded != nil, let last = batch.ids.last { accepted.accepted.lastID = last }
                 if queuesRun { services.queueNotice.give(head.owner) }
                 return accepted
             } catch {
@@ -312,6 +318,32 @@ struct AcceptPath {
         }
     }
 
+    // MARK: Tokens
+
+    /// Says if with the tokens that events report their user has used more than there are for a day.
+    private func exceededBudget(by drafts: [EventDraft], at time: Timestamp) -> TokenBudgetError? {
+        guard let budgets = services.budgets else { return nil }
+        let tokens = drafts.lazy.compactMap(\.payload.reportedTokens)
+        guard !tokens.isEmpty else { return nil }
+        return budgets.refusal(of: head.owner.user, reporting: tokens.reduce(0, TokenUsage.sum), at: time)
+    }
+
+    /// Ends the runs that have reported tokens beyond the budget of their user, with the runs above and below them.
+    private mutating func endRuns(
+        of drafts: [EventDraft],
+        _ error: TokenBudgetError,
+        in batch: inout ThreadHead.Batch
+    ) throws(ThreadHead.Refusal) {
+        for draft in drafts where draft.payload.reportedTokens != nil {
+            guard let run = draft.runID else { continue }
+            let root = head.machine.root(of: run)
+            guard head.machine.isOpen(root) else { continue }
+            let failed = AgentFailed(error: error.failure, durationMilliseconds: 0)
+            try head.accept(
+                .measured(root, .agentFailed(failed)), isLimited: false, isAdded: true, usages: usages, in: &batch)
+        }
+    }
+
     // MARK: What was refused
 
     /// Keeps what is refused for those who look at the thread. Nothing of it is in the thread or the log (I4).
@@ -355,6 +387,13 @@ struct AcceptPath {
         setSweep()
     }
 
+    /// The sweep comes at a time, unless it comes earlier.
+    mutating func checkAgain(at time: Timestamp) {
+        guard time < sweptAt else { return }
+        sweptAt = time
+        services.deadlines.set(head.owner, at: time)
+    }
+
     /// The sweep comes no later than something is overdue.
     private mutating func setSweep() {
         let deadline = head.machine.deadline
@@ -365,6 +404,12 @@ struct AcceptPath {
             sweptAt = ThreadStateMachine.never
             services.deadlines.remove(head.owner.thread)
         }
+    }
+
+    /// The values of the thread's context were read.
+    mutating func setSpace(_ space: ContextSpaceStateMachine) {
+        head.setSpace(space)
+        setSweep()
     }
 
     /// Sets the usage of a run, for the event that ends it.

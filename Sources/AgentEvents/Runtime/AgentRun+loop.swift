@@ -40,12 +40,36 @@ extension AgentRun {
         }
     }
 
+    /// Reports the tokens of a model's answer, and counts them in memory no longer, in one step: whenever the run ends, they are in its
+    /// end once.
+    package func reportUsage(_ report: UsageReported, of answer: MessageID) async throws(AgentEventsError) {
+        try await context.reportUsage(
+            EventDraft(runID: id, agent: agent, .usageReported(report)), of: answer, in: usage, run: id)
+    }
+
     /// The sum of the tokens that the run has reported; `nil` for none, and after its end.
     package var reportedTokens: TokenUsage? { get async { await context.reportedTokens(of: id) } }
 }
 
 extension ExecutionContext {
     fileprivate func reportedTokens(of run: RunID) -> TokenUsage? { path.machine.reportedTokens(of: run) }
+
+    fileprivate func reportUsage(
+        _ draft: EventDraft,
+        of answer: MessageID,
+        in usage: RunUsage,
+        run: RunID
+    ) async throws(AgentEventsError) {
+        try await passingGate(of: run) { () async throws(AgentEventsError) in
+            // Where others write too, the decision of another end waits until this one is in the log.
+            let batch = try await settled { () async throws(AgentEventsError) in
+                try await acceptBatch([draft], Emission())
+            }
+            // Nothing comes in between.
+            usage.settle(answer)
+            if batch.accepted.isFull { await services.commit.waitForCapacity() }
+        }
+    }
 
     fileprivate func workedTime(of run: RunID) -> Duration {
         workedTime(of: run, at: services.environment.wallClock.now())

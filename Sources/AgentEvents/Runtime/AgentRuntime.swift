@@ -40,6 +40,7 @@ public final class AgentRuntime: Sendable {
     private let readsBeforeRecovery = Mutex<@Sendable () async -> Void>({})
     private let erasure: ErasureSweep?
     private let storage: StorageUse?
+    private let budgets: TokenBudgets?
     private let openedGeneration = Atomic<UInt64>(0)
     private let found = Mutex(FoundRuns())
     private let recoveryPolicies = RecoveryPolicies()
@@ -75,8 +76,10 @@ public final class AgentRuntime: Sendable {
                 configuration)
         }
         storage = StorageUse(log, configuration, environment)
+        budgets = TokenBudgets(log, configuration, environment)
         hub.add(watchers)
         if let storage { hub.add(storage) }
+        if let budgets { hub.add(budgets) }
         for pump in pumps { hub.add(pump) }
     }
 
@@ -132,6 +135,7 @@ public final class AgentRuntime: Sendable {
             log, configuration, storage, willTrim: readsBeforeTrimming.withLock { $0 })
         retention.withLock { $0 = sweep }
         let opening: LogOpening
+        budgets?.open()
         do throws(EventLogError) {
             opening = try await log.open()
             try await sinkDeletions.load()
@@ -142,10 +146,15 @@ public final class AgentRuntime: Sendable {
         try storage?.check()
         openedGeneration.store(opening.generation, ordering: .releasing)
         let services = RuntimeServices(
-            log: log, commit: commit, storage: storage, generation: opening.generation, configuration: configuration,
+            log: log, commit: commit, storage: storage, budgets: budgets, generation: opening.generation,
+            configuration: configuration,
             environment: environment, deadlines: deadlines, watchers: watchers, refusals: refusals,
             queueNotice: queueNotice, slotGate: slotGate, recoveryPolicies: recoveryPolicies,
             takingUp: takingUp, approvalRights: approvalRights)
+        services.contextOpening.set { user, thread async throws(AgentEventsError) in
+            try await self.context(user: user, thread: thread)
+        }
+        defer { services.contextOpening.set(nil) }
         try await withTaskCancellationHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for pump in pumps {
@@ -155,6 +164,7 @@ public final class AgentRuntime: Sendable {
                 }
                 group.addTask(executorPreference: environment.backgroundExecutor) {
                     guard try await self.repair(opening, services) else { return }
+                    try await self.watchExpiries(services)
                     self.lifecycle.start(services)
                     await withDiscardingTaskGroup { group in
                         group.addTask { await self.contexts.giveBackIdle(services) }
@@ -220,6 +230,18 @@ public final class AgentRuntime: Sendable {
             guard commit.refusal == nil else { return false }
             commit.close()
             throw error
+        }
+    }
+
+    /// Has threads looked at when values of their contexts expire that earlier processes have set. When that cannot be read the
+    /// runtime stops.
+    private func watchExpiries(_ services: RuntimeServices) async throws(AgentEventsError) {
+        do throws(EventLogError) {
+            for (owner, time) in try await services.expiries.load() { deadlines.set(owner, at: time) }
+        } catch {
+            guard commit.refusal == nil else { return }
+            commit.close()
+            throw AgentEventsError(error)
         }
     }
 
@@ -333,8 +355,10 @@ public final class AgentRuntime: Sendable {
     /// the log when it is not in memory.
     ///
     /// - Throws: ``AgentEventsError``: `thread.forbidden` when the thread belongs to another user,
-    ///   `runtime.not_running`, or an error of the log.
+    ///   `state.unknown_space` when it is one for the values of another user (``ContextSpace``), `runtime.not_running`, or an
+    ///   error of the log.
     public func context(user: UserID, thread: ThreadID) async throws(AgentEventsError) -> ExecutionContext {
+        if ContextThread.isReserved(thread), ContextThread(thread)?.user != user { throw .unknownSpace() }
         let services: RuntimeServices
         if let running = try lifecycle.services() {
             services = running
@@ -342,14 +366,15 @@ public final class AgentRuntime: Sendable {
             services = try await lifecycle.services(within: configuration.startTimeout, sleep: environment.sleep)
         }
         if let storage { try await mapLogError { () async throws(EventLogError) in try await storage.prepare(user) } }
+        if let budgets { try await mapLogError { () async throws(EventLogError) in try await budgets.prepare(user) } }
         return try await contexts.context(user: user, thread: thread, services)
     }
 
     /// The context of a thread, when it is in memory, the runtime runs, the thread certainly is its user's, and it is known how
-    /// much the user has stored, where that is limited.
+    /// much the user has stored and used, where that is limited.
     package func contextInMemory(of thread: ThreadID) -> ExecutionContext? {
         guard lifecycle.isRunning, let context = contexts.use(contextOf: thread), context.ownership == .confirmed,
-            storage?.isReady(for: context.user) ?? true
+            storage?.isReady(for: context.user) ?? true, budgets?.isReady(for: context.user) ?? true
         else { return nil }
         return context
     }
@@ -363,7 +388,14 @@ public final class AgentRuntime: Sendable {
     /// The user that a thread belongs to; `nil` when it has no event, and nobody is about to emit into it.
     package func owner(of thread: ThreadID) async throws(EventLogError) -> UserID? {
         if let owner = knownOwner(of: thread) { return owner }
+        if let found = contexts.lookedUpOwner(of: thread) { return found ?? contexts.context(of: thread)?.user }
         return try await log.thread(thread)?.user ?? contexts.context(of: thread)?.user
+    }
+
+    /// Looks threads up together that are about to be used one after the other, and then runs the body: what it asks of each of them
+    /// that is not in memory (its owner, its context) takes no look-up of its own.
+    package func lookingUp<Result>(_ threads: Set<ThreadID>, _ body: () async -> Result) async -> Result {
+        await contexts.lookingUp(threads, in: log, body)
     }
 
     // MARK: Deletion
@@ -397,6 +429,7 @@ public final class AgentRuntime: Sendable {
         }
         await context.didDelete()
         refusals.forget(context.owner)
+        services.expiries.forget(thread)
         erasure?.begin()
         storage?.didRemove(of: user)
     }

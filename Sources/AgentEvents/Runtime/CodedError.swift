@@ -34,7 +34,8 @@ extension RunFailure {
     init(describing error: any Error) {
         if let coded = error as? any CodedError {
             self.init(
-                code: shortened(coded.eventCode), message: shortened(coded.eventMessage), retryable: coded.isRetryable)
+                code: shortened(coded.eventCode), message: shortened(coded.eventMessage), retryable: coded.isRetryable,
+                details: (error as? TokenBudgetError)?.details)
         } else {
             self.init(code: "error", message: shortened("\(error)"), retryable: false)
         }

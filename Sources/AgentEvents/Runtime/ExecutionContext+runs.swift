@@ -189,6 +189,14 @@ extension ExecutionContext {
         return accepted.position
     }
 
+    /// - Throws: ``TokenBudgetError`` for a run without a parent, when its user has no tokens left on this day.
+    func throwIfBudgetIsUsed(for run: RunID) throws(TokenBudgetError) {
+        guard let budgets = services.budgets, path.machine.isOpen(run), path.machine.parent(of: run) == nil,
+            let error = budgets.refusal(of: user, at: services.environment.wallClock.now())
+        else { return }
+        throw error
+    }
+
     /// The body of a run has thrown: nobody is told any longer when the run ends.
     func bodyDidThrow(in run: RunID) { path.setEnding(nil, of: run) }
 

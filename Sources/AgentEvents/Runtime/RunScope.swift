@@ -147,6 +147,7 @@ struct RunScope: Sendable {
         _ body: (AgentRun) async throws -> Result,
         _ convert: (Result) throws -> JSONValue?
     ) async throws -> Result {
+        if context.services.budgets != nil { try await context.throwIfBudgetIsUsed(for: id) }
         let result = try await body(
             AgentRun(id: id, agent: agent, context: context, start: start, usage: usage, author: author))
         let json = try convert(result)

@@ -21,6 +21,7 @@ public struct RunUsage: Sendable {
         storage.tokens.withLock { tokens in
             var total = tokens.ofChildren
             total += tokens.own
+            for answer in tokens.ofAnswers.values { total += answer }
             return total
         }
     }
@@ -35,6 +36,18 @@ public struct RunUsage: Sendable {
         if storage !== other.storage { tokens = other.tokens }
     }
 
+    /// Counts the tokens of a model's answer that is under way, in the place of what was counted of it before: for the case that the
+    /// run ends before they are reported (``AgentRun/reportUsage(_:of:)``).
+    package func count(_ report: UsageReported, of answer: MessageID) {
+        let tokens = TokenUsage(
+            inputTokens: report.inputTokens, outputTokens: report.outputTokens,
+            other: report.isEstimated ? ["estimated": true] : [:])
+        storage.tokens.withLock { $0.ofAnswers[answer] = tokens }
+    }
+
+    /// The tokens of an answer are reported, or there are none.
+    package func settle(_ answer: MessageID) { storage.tokens.withLock { $0.ofAnswers[answer] = nil } }
+
     /// Child runs have ended.
     ///
     /// - Parameter tokens: what their ends say.
@@ -43,6 +56,8 @@ public struct RunUsage: Sendable {
     private struct Tokens {
         var own = TokenUsage()
         var ofChildren = TokenUsage()
+        /// Of the answers of models that are under way.
+        var ofAnswers: [MessageID: TokenUsage] = [:]
     }
 
     private final class Storage: Sendable {

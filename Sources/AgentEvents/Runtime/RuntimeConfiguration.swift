@@ -36,6 +36,17 @@ public struct RuntimeConfiguration: Sendable {
     /// read as before. Where there is no room at all, the log fails. 0 for no limit; it has an effect with a ``RoomAwareLog``.
     /// Default: 0.
     public var minimumFreeByteCount = 0
+    /// The most tokens that the runs in the threads of one user may use on a day, read and written, as they are reported
+    /// (``AgentRun/reportUsage(_:)``, `usage_reported`); `nil` for no limit. A day is one in UTC, and its tokens are those whose events
+    /// have a time on it.
+    ///
+    /// A run that begins when they are used fails with `run.budget_exceeded`; one that is under way is ended with it, in the same commit,
+    /// by the report that goes beyond. Its details have `limit`, `used` and `next_day`, the time from which runs can begin again. By
+    /// how much it is exceeded depends on that report, and on others that are on their way at the same moment. What was used earlier
+    /// on the day is read from the log after a restart, which has to be a ``DeletingEventLog`` for that; what was deleted or trimmed
+    /// meanwhile does not count then. Runs that programs outside emit are ended by their reports, too, and begin as they like.
+    /// Default: `nil`.
+    public var tokensPerUserAndDay: Int64?
     /// The longest time that a run without a parent works when its caller sets no deadline; `nil` for no limit. At its
     /// end the run fails with `run.deadline`, and what its body emits later is refused. Times in which the run is paused, or
     /// in which it and its children only wait for answers to requests for approval, do not count. Default: `nil`.

@@ -10,6 +10,8 @@ final class RuntimeServices: Sendable {
     let commit: GroupCommit
     /// Refuses events for which there is no room; `nil` without a limit.
     let storage: StorageUse?
+    /// Knows what users have used of their tokens; `nil` without a limit.
+    let budgets: TokenBudgets?
     let generation: UInt64
     let configuration: RuntimeConfiguration
     let environment: Environment
@@ -29,6 +31,10 @@ final class RuntimeServices: Sendable {
     let watchers: ThreadWatchers
     /// What was refused lately.
     let refusals: Refusals
+    /// Knows the threads whose contexts have values that expire.
+    let expiries: ExpiringThreads
+    /// Opens contexts of other threads.
+    let contextOpening = ContextOpening()
     /// The answers to commands that made no event.
     let rememberedCommands = Mutex(RememberedCommands())
 
@@ -36,6 +42,7 @@ final class RuntimeServices: Sendable {
         log: any EventLog,
         commit: GroupCommit,
         storage: StorageUse?,
+        budgets: TokenBudgets?,
         generation: UInt64,
         configuration: RuntimeConfiguration,
         environment: Environment,
@@ -53,6 +60,7 @@ final class RuntimeServices: Sendable {
         deletingLog = log as? any DeletingEventLog
         self.commit = commit
         self.storage = storage
+        self.budgets = budgets
         self.generation = generation
         self.configuration = configuration
         self.environment = environment
@@ -64,6 +72,7 @@ final class RuntimeServices: Sendable {
         self.approvalRights = approvalRights
         self.watchers = watchers
         self.refusals = refusals
+        expiries = ExpiringThreads(log, generation: generation)
     }
 }
 

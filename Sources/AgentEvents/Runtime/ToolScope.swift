@@ -34,10 +34,18 @@ struct ToolScope: Sendable {
     }
 
     /// The scope of a call that is open.
-    init(run: AgentRun, resumed call: ResumedCall, timeout: Duration?, onDenied: ToolApproval.Denial) {
+    ///
+    /// - Parameter question: to be asked first, when none was asked yet.
+    init(
+        run: AgentRun,
+        resumed call: ResumedCall,
+        timeout: Duration?,
+        onDenied: ToolApproval.Denial,
+        asking question: ToolApproval?
+    ) {
         let configuration = run.context.services.configuration
         self.run = run
-        (callID, tool, purpose, approval) = (call.id, call.tool, call.purpose, nil)
+        (callID, tool, purpose, approval) = (call.id, call.tool, call.purpose, question)
         self.onDenied = onDenied
         resumed = call
         limit = TimeLimit(timeout ?? configuration.toolTimeout, configuration)
@@ -87,8 +95,12 @@ struct ToolScope: Sendable {
     /// - Returns: the question whose answer is waited for; `nil` for none.
     private func open(_ executing: ToolExecuting) async throws(AgentEventsError) -> ResumedApproval? {
         if let resumed {
-            if let asked = resumed.approval { await run.waitAgain(for: asked) }
-            return resumed.approval
+            if let asked = resumed.approval {
+                await run.waitAgain(for: asked)
+                return asked
+            }
+            guard let approval else { return nil }
+            return try await run.ask(approval, for: callID, opening: nil)
         }
         if let approval { return try await run.ask(approval, for: callID, opening: executing) }
         try await run.emit(.toolExecuting(executing))

@@ -89,7 +89,7 @@ final class SessionServices: Sendable {
         intake = MessageIntake(
             runtime: runtime, access: access, usage: usage, dispatcher: dispatcher, configuration: configuration,
             threadIDs: ThreadIDSource(store: store, environment: environment))
-        commands = CommandIntake(runtime: runtime, access: access, intake: intake) {
+        commands = CommandIntake(runtime: runtime, access: access, intake: intake, usage: usage) {
             dispatcher.takes($1, agent: $0)
         }
         self.schedules = Schedules(

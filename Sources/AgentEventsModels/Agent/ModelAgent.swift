@@ -26,6 +26,7 @@ public struct ModelAgent: ConcurrentAgent, ResumableAgent {
     private let tools: [Tool]
     private let limits: AgentLimits
     private let retries: ModelRetryPolicy
+    private let result: (@Sendable (ModelRequest) async throws -> JSONValue?)?
 
     /// - Parameters:
     ///   - name: the name under which it is asked for.
@@ -36,6 +37,8 @@ public struct ModelAgent: ConcurrentAgent, ResumableAgent {
     ///   - whenBusy: what a message becomes in a thread in which a run is open; `nil` for the policy of the service.
     ///   - restart: what becomes of its runs when the process is gone.
     ///   - retries: what follows when an answer does not come, or breaks off.
+    ///   - result: makes the result of a run that ends well, of all that was said and done in it: the request that would come next.
+    ///     What it throws fails the run. `nil` for runs without a result.
     public init(
         _ name: AgentName,
         model: some LanguageModel,
@@ -44,7 +47,8 @@ public struct ModelAgent: ConcurrentAgent, ResumableAgent {
         limits: AgentLimits = AgentLimits(),
         whenBusy: ConcurrencyPolicy? = nil,
         restart: RestartMode = .never,
-        retries: ModelRetryPolicy = ModelRetryPolicy()
+        retries: ModelRetryPolicy = ModelRetryPolicy(),
+        result: (@Sendable (ModelRequest) async throws -> JSONValue?)? = nil
     ) {
         precondition(Set(tools.map(\.name)).count == tools.count, "two tools of the agent \(name) have the same name")
         self.name = name
@@ -54,6 +58,7 @@ public struct ModelAgent: ConcurrentAgent, ResumableAgent {
         self.limits = limits
         self.restart = restart
         self.retries = retries
+        self.result = result
         var concurrency = AgentConcurrency(policy: whenBusy)
         concurrency.takesInput = true
         self.concurrency = concurrency
@@ -62,14 +67,13 @@ public struct ModelAgent: ConcurrentAgent, ResumableAgent {
 
     public func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue? {
         try await run.working(within: limits.deadline) { try await answer(prompt, run) }
-        return nil
     }
 
     /// Ends the calls that are open, and continues from what the log has. A child run that was lost with the call that had
     /// started it is ended, since nobody here knows what it was about; a question that stood in such a call is taken back.
     public func resume(_ resumed: ResumedRun) async throws -> JSONValue? {
         let run = resumed.run
-        try await run.working(within: limits.deadline) {
+        return try await run.working(within: limits.deadline) {
             for child in resumed.children {
                 // It ends as cancelled, which is what this says.
                 _ = try? await resumed.withChild(child) { (_: ResumedRun) async throws -> Void in
@@ -80,13 +84,14 @@ public struct ModelAgent: ConcurrentAgent, ResumableAgent {
                 let resolved = ApprovalResolved(approvalID: approval.id, decision: .cancelled)
                 _ = try? await run.emit(.approvalResolved(resolved))
             }
-            try await run.finish(resumed.calls.map { PreparedCall($0, tools) })
-            try await answer(resumed.prompt, run)
+            var calls: [PreparedCall] = []
+            for call in resumed.calls { calls.append(await PreparedCall(call, tools)) }
+            try await run.finish(calls)
+            return try await answer(resumed.prompt, run)
         }
-        return nil
     }
 
-    private func answer(_ prompt: UserPrompt, _ run: AgentRun) async throws {
+    private func answer(_ prompt: UserPrompt, _ run: AgentRun) async throws -> JSONValue? {
         var fold = TranscriptFold(includesThoughts: (model as? any ThoughtReadingModel)?.wantsThoughts ?? false)
         let reported = await run.reportedTokens
         var machine = AgentLoopStateMachine(
@@ -99,11 +104,9 @@ public struct ModelAgent: ConcurrentAgent, ResumableAgent {
             case .takeInput:
                 action = machine.inputTaken(try await run.takeInput().count)
             case .request:
-                var transcript = try await run.transcript(continuing: &fold)
-                // Nor is the model told of a question that the user has corrected.
-                if !fold.replaced.contains(prompt.messageID) { transcript = transcript.asking(prompt, in: run.id) }
+                let request = request(try await run.transcript(continuing: &fold), prompt, run, fold)
                 let before = await run.reportedTokens
-                let turn = try await ask(run, transcript)
+                let turn = try await ask(run, request)
                 calls = turn.calls
                 let after = await run.reportedTokens
                 action = machine.turnEnded(
@@ -114,16 +117,31 @@ public struct ModelAgent: ConcurrentAgent, ResumableAgent {
             case .wait:
                 preconditionFailure("the calls end together")
             case .finish:
-                return
+                guard let result else { return nil }
+                return try await result(request(try await run.transcript(continuing: &fold), prompt, run, fold))
             case .fail(let error):
                 throw error
             }
         }
     }
 
-    private func ask(_ run: AgentRun, _ transcript: Transcript) async throws -> ModelTurn {
+    /// The request for the next answer. The model is not told of a question that the user has corrected.
+    private func request(
+        _ transcript: Transcript,
+        _ prompt: UserPrompt,
+        _ run: AgentRun,
+        _ fold: TranscriptFold
+    ) -> ModelRequest {
+        let isReplaced = fold.replaced.contains(prompt.messageID)
+        return ModelRequest(
+            instructions: instructions, transcript: isReplaced ? transcript : transcript.asking(prompt, in: run.id),
+            question: isReplaced ? nil : prompt.messageID, tools: tools.map(\.description),
+            maximumOutputTokens: limits.outputTokens)
+    }
+
+    private func ask(_ run: AgentRun, _ request: ModelRequest) async throws -> ModelTurn {
         try await run.turn(
-            of: model, on: transcript, instructions: instructions, tools: tools,
+            of: model, on: request.transcript, question: request.question, instructions: instructions, tools: tools,
             maximumOutputTokens: limits.outputTokens, retries: retries)
     }
 }

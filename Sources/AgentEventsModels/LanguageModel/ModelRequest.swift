@@ -6,6 +6,9 @@ public struct ModelRequest: Hashable, Sendable {
     public var instructions: String
     /// The conversation so far.
     public var transcript: Transcript
+    /// The message in ``transcript`` that the run was asked with; what users have written to the run since comes after it. `nil`
+    /// where no message in the log has asked it.
+    public var question: MessageID?
     /// The tools that it may call.
     public var tools: [ToolDescription]
     /// The most tokens of the answer; at least 1. `nil` for the model's own limit.
@@ -14,11 +17,13 @@ public struct ModelRequest: Hashable, Sendable {
     public init(
         instructions: String = "",
         transcript: Transcript = Transcript(),
+        question: MessageID? = nil,
         tools: [ToolDescription] = [],
         maximumOutputTokens: Int? = nil
     ) {
         self.instructions = instructions
         self.transcript = transcript
+        self.question = question
         self.tools = tools
         self.maximumOutputTokens = maximumOutputTokens
     }

@@ -8,7 +8,7 @@ extension AgentRun {
     /// are not JSON has a result that says so: it is for the model, and no error here.
     ///
     /// - Parameters:
-    ///   - calls: the calls, as ``turn(of:on:instructions:tools:maximumOutputTokens:retries:)`` gives them.
+    ///   - calls: the calls, as ``turn(of:on:question:instructions:tools:maximumOutputTokens:retries:)`` gives them.
     ///   - tools: the tools that there are.
     /// - Throws: `CancellationError` when the task is cancelled, such as when the run was stopped; ``AgentEventsError`` when
     ///   the run has ended, or the log fails.
@@ -51,7 +51,7 @@ struct PreparedCall: Sendable {
         let work: Work
         if let tool, case .json(let value) = call.arguments {
             do throws(ToolArgumentsError) {
-                approval = try tool.approval(value)
+                approval = try await tool.approval(value)
                 work = .run(tool, approval?.onDenied ?? .throwError, question: nil)
             } catch {
                 work = .refuse(error)
@@ -90,14 +90,14 @@ struct PreparedCall: Sendable {
     }
 
     /// A call that another process has opened.
-    init(_ call: ResumedCall, _ tools: [Tool]) {
+    init(_ call: ResumedCall, _ tools: [Tool]) async {
         self.call = call
         guard let tool = tools.first(where: { $0.name == call.tool }) else {
             work = .refuse(ToolRefusal.unknown(name: call.tool.rawValue, known: tools.map(\.name)))
             return
         }
         do throws(ToolArgumentsError) {
-            let approval = try tool.approval(call.arguments)
+            let approval = try await tool.approval(call.arguments)
             // The tool may ask only since the process was started anew.
             work = .run(tool, approval?.onDenied ?? .throwError, question: call.approval == nil ? approval : nil)
         } catch {

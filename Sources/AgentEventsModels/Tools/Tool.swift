@@ -23,7 +23,7 @@ public struct Tool: Sendable {
     public var name: ToolName { description.name }
 
     /// The question about a call, for which its arguments have to fit.
-    let approval: @Sendable (JSONValue) throws(ToolArgumentsError) -> ToolApproval?
+    let approval: @Sendable (JSONValue) async throws(ToolArgumentsError) -> ToolApproval?
     /// Runs the body of an open call once that may be, and ends the call.
     ///
     /// The last parameter is a question that was not asked when the call was opened.
@@ -53,14 +53,13 @@ public struct Tool: Sendable {
         description = ToolDescription(
             name: name, text: text, parameters: parameters ?? Self.parameters(of: Arguments.self, for: name))
         isRepeatable = repeatable
-        self.approval = { (json) throws(ToolArgumentsError) in
-            approval.approval(try ToolArgumentsError.decode(Arguments.self, from: json))
+        self.approval = { (json) async throws(ToolArgumentsError) in
+            await approval.approval(try ToolArgumentsError.decode(Arguments.self, from: json))
         }
         finish = { run, call, denial, question in
-            _ = try await run.finish(call, timeout: timeout, onDenied: denial) {
+            _ = try await run.finish(call, timeout: timeout, onDenied: denial, asking: question) {
                 (open: ToolCall) async throws -> Result in
-                if let question { try await open.ask(question) }
-                return try await body(try ToolArgumentsError.decode(Arguments.self, from: open.arguments), open)
+                try await body(try ToolArgumentsError.decode(Arguments.self, from: open.arguments), open)
             }
         }
     }
@@ -76,7 +75,7 @@ public struct Tool: Sendable {
 
 /// The question about a call of a tool that a person has to answer with a yes.
 public struct ToolQuestion<Arguments>: Sendable {
-    let approval: @Sendable (Arguments) -> ToolApproval?
+    let approval: @Sendable (Arguments) async -> ToolApproval?
 
     /// No question: the body runs at once.
     public static var never: ToolQuestion { ToolQuestion { _ in nil } }
@@ -90,18 +89,9 @@ public struct ToolQuestion<Arguments>: Sendable {
 
     /// A question about some calls, or one with a form, approvers or a time of its own.
     ///
-    /// - Parameter approval: made of the arguments; `nil` for no question.
-    public static func when(_ approval: @escaping @Sendable (Arguments) -> ToolApproval?) -> ToolQuestion {
+    /// - Parameter approval: made of the arguments; `nil` for no question. It may look something up, and returns soon: the call is
+    ///   not seen before.
+    public static func when(_ approval: @escaping @Sendable (Arguments) async -> ToolApproval?) -> ToolQuestion {
         ToolQuestion(approval: approval)
-    }
-}
-
-extension ToolCall {
-    /// Asks a question that was not asked when the call was opened.
-    fileprivate func ask(_ question: ToolApproval) async throws {
-        _ = try await run.approve(
-            question.prompt, for: id, approvers: question.approvers, isSeparate: question.isSeparate,
-            within: question.time
-        ).get()
     }
 }

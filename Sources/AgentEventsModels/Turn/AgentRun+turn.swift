@@ -13,6 +13,7 @@ extension AgentRun {
     ///
     /// - Parameters:
     ///   - transcript: the conversation so far.
+    ///   - question: the message in it that the run was asked with, for models that make a difference of it.
     ///   - instructions: what the model is and how it should behave.
     ///   - tools: those that it may call; ``execute(_:with:)`` carries the calls out.
     ///   - maximumOutputTokens: `nil` for the model's own limit.
@@ -22,13 +23,14 @@ extension AgentRun {
     public func turn(
         of model: some LanguageModel,
         on transcript: Transcript,
+        question: MessageID? = nil,
         instructions: String = "",
         tools: [Tool] = [],
         maximumOutputTokens: Int? = nil,
         retries: ModelRetryPolicy = ModelRetryPolicy()
     ) async throws -> ModelTurn {
         let request = ModelRequest(
-            instructions: instructions, transcript: transcript, tools: tools.map(\.description),
+            instructions: instructions, transcript: transcript, question: question, tools: tools.map(\.description),
             maximumOutputTokens: maximumOutputTokens)
         var machine = ModelTurnStateMachine(
             model: model.name, retries: retries, inputEstimate: TokenEstimate.count(of: request))
@@ -64,14 +66,11 @@ private struct ModelAnswer {
     private let run: AgentRun
     private let message: MessageID
     private let thought: ThoughtID
-    /// The run's tokens without those of this answer.
-    private let tokens: TokenUsage
 
     init(run: AgentRun) {
         self.run = run
         message = run.identifiers.messageID()
         thought = run.identifiers.thoughtID()
-        tokens = run.usage.tokens
     }
 
     func take(_ part: ModelPart, _ machine: inout ModelTurnStateMachine) async throws(AgentEventsError) {
@@ -88,17 +87,11 @@ private struct ModelAnswer {
     }
 
     /// Counts the tokens in memory, for the case that the run ends before they are reported.
-    func count(_ report: UsageReported) {
-        var sum = tokens
-        sum += TokenUsage(
-            inputTokens: report.inputTokens, outputTokens: report.outputTokens,
-            other: report.isEstimated ? ["estimated": true] : [:])
-        run.usage.tokens = sum
-    }
+    func count(_ report: UsageReported) { run.usage.count(report, of: message) }
 
     private func log(_ report: UsageReported?) async throws(AgentEventsError) {
-        if let report { try await run.reportUsage(report) }
-        run.usage.tokens = tokens
+        guard let report else { return run.usage.settle(message) }
+        try await run.reportUsage(report, of: message)
     }
 
     func end(_ machine: inout ModelTurnStateMachine) async throws(AgentEventsError) -> ModelTurn {

@@ -35,10 +35,10 @@ extension ProtocolError.Code.Name {
             .subjectChanged, .hookSignatureInvalid:
             .unauthorized
         case .policyNotAllowed, .threadForbidden, .scopeMissing, .approvalForbidden, .originForbidden, .hostForbidden,
-            .memberForbidden:
+            .memberForbidden, .stateForbidden:
             .forbidden
         case .threadUnknown, .agentUnknown, .pathUnknown, .commandUnknown, .runUnknown, .approvalUnknown,
-            .memberUnknown, .deletionUnknown, .leaseUnknown, .scheduleUnknown, .hookUnknown:
+            .memberUnknown, .deletionUnknown, .leaseUnknown, .stateUnknownSpace, .scheduleUnknown, .hookUnknown:
             .notFound
         case .threadDeleted: .gone
         case .approvalDataInvalid: .unprocessableContent
@@ -46,15 +46,15 @@ extension ProtocolError.Code.Name {
         case .notAcceptable: .notAcceptable
         case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict, .threadBusy, .commandUnsupported,
             .runNotStarted, .runNotOpen, .runPaused, .approvalResolved, .approvalExpired, .tooManyMembers,
-            .tooManyLinks, .tooManySchedules, .stateTooFar, .workerAgentTaken, .leaseLost:
+            .tooManyLinks, .tooManySchedules, .stateTooFar, .stateConflict, .workerAgentTaken, .leaseLost:
             .conflict
-        case .bodyTooLarge, .batchTooLarge, .messageTooLarge: .contentTooLarge
+        case .bodyTooLarge, .batchTooLarge, .messageTooLarge, .stateValueTooLarge: .contentTooLarge
         case .mediaTypeUnknown, .contentEncodingUnknown: .unsupportedMediaType
         case .expectationUnknown: .expectationFailed
         case .upgradeRequired, .versionUnknown: .upgradeRequired
         case .tooManySubscriptions, .threadQueueFull, .userQueueFull, .tooManyCommands, .rateLimited, .tooManyConnects,
             .tooManyConnections, .tooManyUserConnections, .tooManyAuthenticationFailures, .tooManyThreads,
-            .tooManyMessages:
+            .tooManyMessages, .stateTooManyKeys:
             .tooManyRequests
         case .storageLimit, .storageFull: .insufficientStorage
         case .headersTooLarge: .requestHeaderFieldsTooLarge

@@ -42,6 +42,13 @@ struct LimitOptions: ParsableArguments {
     var maxConnectionsPerUser: Int?
 
     @Option(
+        help: ArgumentHelp(
+            "The most tokens that agents may use on a day, in UTC, in the threads of one user; then their runs fail with "
+                + "run.budget_exceeded until the next one. Default: no limit.",
+            valueName: "count"))
+    var maxTokensPerUserAndDay: Int64?
+
+    @Option(
         name: .customLong("rate"),
         help: ArgumentHelp(
             "A rate of its own: a name and count/time, with a burst after a colon if it is another number, or none, such as "
@@ -58,6 +65,9 @@ struct LimitOptions: ParsableArguments {
             ("max-connections-per-user", maxConnectionsPerUser),
         ] {
             if let value, value < 1 { throw ValidationError("--\(name) is at least 1") }
+        }
+        if let maxTokensPerUserAndDay, maxTokensPerUserAndDay < 1 {
+            throw ValidationError("--max-tokens-per-user-and-day is at least 1")
         }
         guard profile == Profile.none else { return }
         let needs = [

@@ -307,6 +307,7 @@ struct ServeCommand: AsyncParsableCommand {
         runtime.retention = RetentionPolicy(
             maximumAge: retainAge, maximumEventsPerThread: retainEvents, maximumByteCount: retainBytes)
         storage.apply(to: &runtime)
+        runtime.tokensPerUserAndDay = limits.maxTokensPerUserAndDay
         if let emittedRunTimeout { runtime.emittedRunTimeout = emittedRunTimeout }
         let links = auth == .jwt ? try await tokens.linkSecret(in: inMemory ? nil : folder) : nil
         let authenticator =

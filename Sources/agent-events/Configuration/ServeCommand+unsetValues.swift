@@ -33,7 +33,9 @@ extension ServeCommand {
         values["sink-pause"] = UnsetValue(Self.text(SinkRetryPolicy.patient.longestPause))
         values["sink-patience"] = UnsetValue(Self.text(SinkRetryPolicy.patient.minimumRefusalTime))
         values["demo-folder"] = UnsetValue(demo.isOn ? "." : nil)
-        values["demo-pace"] = UnsetValue(demo.isOn ? "\(DemoOptions.defaultPace)" : nil)
+        values["demo-pace"] = UnsetValue(
+            demo.isOn && demo.modelURL == nil ? "\(DemoOptions.defaultPace)" : nil)
+        values["model"] = UnsetValue(demo.modelURL.map { _ in DemoOptions.defaultModel })
         values["demo-restart"] = UnsetValue(demo.isOn ? DemoOptions.Restart.resume.rawValue : nil)
         values["log-level"] = UnsetValue(operation.logLevel.rawValue)
         values["log-format"] = UnsetValue(operation.logFormat.rawValue)

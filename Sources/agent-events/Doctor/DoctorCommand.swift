@@ -152,6 +152,7 @@ struct DoctorCommand: AsyncParsableCommand {
         case "link-secret-file": 32
         // Whether they are headers is told with the collector.
         case "otlp-headers-file": 0
+        case "model-key-file": 1
         default: 16
         }
     }
@@ -176,7 +177,7 @@ struct DoctorCommand: AsyncParsableCommand {
         guard let settings = try? ProgramArguments.settings(of: ProgramArguments.given) else { return [] }
         let shown = ShownSettings(settings, commandLine: ProgramArguments.given)
         return SettingTable.serve.settings.filter {
-            $0.name.hasSuffix("secret-file") || ["tls-key", "otlp-headers-file"].contains($0.name)
+            $0.name.hasSuffix("secret-file") || ["tls-key", "otlp-headers-file", "model-key-file"].contains($0.name)
         }.flatMap { setting in
             shown.texts(of: setting).flatMap { path in
                 let data = FileManager.default.contents(atPath: path)

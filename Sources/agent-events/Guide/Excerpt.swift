@@ -1,5 +1,5 @@
 /// A few lines of a file.
-package struct Excerpt: Hashable, Encodable, Sendable {
+package struct Excerpt: Hashable, Sendable {
     /// The number of the first line, from 1.
     package let firstLine: Int
     /// The lines, shortened.
@@ -7,12 +7,13 @@ package struct Excerpt: Hashable, Encodable, Sendable {
     /// The line that the others stand around, from 1.
     package let line: Int
 
-    private enum CodingKeys: String, CodingKey {
-        case firstLine = "first_line"
-        case lines
-    }
-
     package static let maximumLineLength = 200
+
+    init(_ quotation: FileQuotation) {
+        firstLine = quotation.firstLine
+        lines = quotation.lines
+        line = quotation.line
+    }
 
     /// - Parameters:
     ///   - line: the line in the middle, from 1.

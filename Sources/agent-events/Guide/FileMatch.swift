@@ -1,5 +1,5 @@
 /// A file that has to do with a question.
-package struct FileMatch: Hashable, Encodable, Sendable {
+package struct FileMatch: Hashable, Codable, Sendable {
     /// Relative to the folder.
     package let file: String
     /// The line to look at first, from 1.

@@ -44,7 +44,7 @@ package struct FileStatistics: Hashable, Sendable {
 }
 
 /// The rule that decides which words of a text count for a term.
-package enum WordMatching: String, Encodable, Sendable {
+package enum WordMatching: String, Codable, CaseIterable, Sendable {
     /// The term itself.
     case words
     /// Every word that begins with it.

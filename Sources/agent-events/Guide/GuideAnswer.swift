@@ -2,8 +2,7 @@ package import AgentEvents
 
 /// The answer to a question, put together from what was found.
 package struct GuideAnswer: Hashable, Sendable {
-    /// The answer in the pieces in which it is said.
-    package let fragments: [String]
+    private let fragments: [String]
     /// The excerpts that it comes from, the best first.
     package let sources: [FileMatch]
 
@@ -44,23 +43,6 @@ package struct GuideAnswer: Hashable, Sendable {
         }
         self.fragments = fragments
         sources = read + others
-    }
-
-    /// The fragments cut into words, each with the space after it, as a model says them.
-    package var words: [String] { fragments.flatMap { Self.words(of: $0) } }
-
-    private static func words(of fragment: String) -> [String] {
-        var words: [String] = []
-        var word = ""
-        for character in fragment {
-            // A word ends before the first letter after a space.
-            if !character.isWhitespace, word.last?.isWhitespace ?? false, word.contains(where: { !$0.isWhitespace }) {
-                words.append(word)
-                word = ""
-            }
-            word.append(character)
-        }
-        return word.isEmpty ? words : words + [word]
     }
 
     /// The whole answer.

@@ -9,23 +9,23 @@ struct TextFolderError: CodedError, Hashable {
         case isTooLarge = "file.too_large"
         case isNoText = "file.not_text"
         case isUnreadable = "file.unreadable"
+
+        /// Without the path.
+        var explanation: String {
+            switch self {
+            case .isMissing: "the file is not there any longer"
+            case .isOutside: "it leads out of the folder"
+            case .isNoFile: "it is not a regular file"
+            case .isTooLarge: "it is larger than 1 MiB"
+            case .isNoText: "it is not text in UTF-8"
+            case .isUnreadable: "permission to read it is missing"
+            }
+        }
     }
 
     let reason: Reason
     let path: String
 
     var eventCode: String { reason.rawValue }
-    var eventMessage: String { "\(path): \(explanation)" }
-
-    /// Without the path.
-    var explanation: String {
-        switch reason {
-        case .isMissing: "the file is not there any longer"
-        case .isOutside: "it leads out of the folder"
-        case .isNoFile: "it is not a regular file"
-        case .isTooLarge: "it is larger than 1 MiB"
-        case .isNoText: "it is not text in UTF-8"
-        case .isUnreadable: "permission to read it is missing"
-        }
-    }
+    var eventMessage: String { "\(path): \(reason.explanation)" }
 }

@@ -152,6 +152,52 @@ import Testing
         #expect(events.last?.type == .agentCompleted)
     }
 
+    /// A tool that asks only since its process was started anew: it asks with its form, and its time begins with the answer.
+    @Test func aQuestionOfTheNextProcessComesBeforeTheBody() async throws {
+        let world = World()
+        let forms = Tally<JSONValue?>()
+        func agent(asks: Bool) throws -> ModelAgent {
+            let form = try ApprovalSchema(["type": "object", "properties": ["note": ["type": "string"]]])
+            let question: ToolQuestion<Deployment> = .when { _ in asks ? ToolApproval("Really?", schema: form) : nil }
+            return ModelAgent(
+                "ops", model: ScriptedModel([[.call("deploy", ["build": 8])], [.text("Done.")]]),
+                tools: [
+                    Tool("deploy", "Deploys.", repeatable: true, approval: question, timeout: .seconds(5)) {
+                        (_: Deployment, call) in
+                        world.deployed.add(call.id)
+                        forms.add(call.approval?.form ?? nil)
+                        if !asks { await world.gate.wait() }
+                        try Task.checkCancellation()
+                        return "done"
+                    }
+                ], restart: .resume)
+        }
+        let events = try await processes([
+            Life(
+                try agent(asks: false),
+                { process in
+                    try await process.send("Deploy the newest")
+                    while world.deployed.count == 0 { await Task.yield() }
+                }
+            ),
+            Life(
+                try agent(asks: true),
+                { process in
+                    let asked = try await process.wait(for: .approvalRequested)
+                    clock.advance(by: .seconds(60))
+                    try await process.answer(asked, true, ["note": "go"])
+                    try await process.wait(for: .agentCompleted)
+                }
+            ),
+        ])
+        #expect(forms.all == [nil, ["note": "go"]] && Set(world.deployed.all).count == 1)
+        let asked = events.compactMap { event -> ApprovalRequested? in
+            if case .approvalRequested(let asked) = event.payload { asked } else { nil }
+        }
+        #expect(asked.count == 1 && asked.first?.kind == .input && asked.first?.callID == world.deployed.all.first)
+        #expect(events.map(Logged.word).contains("succeeded deploy"))
+    }
+
     /// Killed in the middle of a word: what was said is marked, and the answer is asked for again.
     @Test func anAnswerThatBrokeOffIsAskedForAgain() async throws {
         let world = World()

@@ -46,9 +46,9 @@ struct AgentProcess: Sendable {
         _ = try await hub.runtime.context(user: "u_1", thread: "t_1").command(RunCommand(action, by: "u_1"))
     }
 
-    func answer(_ event: AgentEvent, _ isApproved: Bool) async throws {
+    func answer(_ event: AgentEvent, _ isApproved: Bool, _ data: JSONValue? = nil) async throws {
         guard case .approvalRequested(let asked) = event.payload else { return }
-        let answer = ApprovalAnswer(asked.approvalID, isApproved: isApproved, by: "u_1")
+        let answer = ApprovalAnswer(asked.approvalID, isApproved: isApproved, data: data, by: "u_1")
         _ = try await hub.runtime.context(user: "u_1", thread: "t_1").answer(answer)
     }
 

@@ -1,5 +1,7 @@
 import AgentEvents
+import AgentEventsTestSupport
 import AgentEventsTesting
+import Synchronization
 import Testing
 
 /// What a run has used stands in its end, whichever way it ends.
@@ -67,6 +69,58 @@ struct RunUsageTests {
         // What a price adds up to is not known.
         #expect(usage?.other["cost"] == nil)
         #expect(usage?.other["model"] == nil)
+    }
+
+    /// The tokens of an answer that is under way are in the end of the run once, before its report and after it: also while the log is
+    /// behind, so that the one who reports waits.
+    @Test(arguments: [false, true]) func anAnswerCountsOnce(reports: Bool) async throws {
+        let log = SlowLog()
+        var configuration = RuntimeConfiguration()
+        configuration.highWaterByteCount = 1
+        let report = UsageReported(inputTokens: 10, outputTokens: 2)
+        try await withAgentRuntime(log: log, configuration: configuration) { runtime in
+            async let run: Void = runtime.withRun(
+                user: "u_1", thread: "t_7", agent: "guide", id: "r_1", deadline: nil
+            ) { run in
+                try await run.flush()
+                run.usage.count(report, of: "m_1")
+                log.hold()
+                if reports {
+                    try await run.reportUsage(report, of: "m_1")
+                } else {
+                    try await run.progress("still")
+                }
+                try await run.progress("too late")
+            }
+            await log.waitForAppend()
+            let context = try await runtime.context(user: "u_1", thread: "t_7")
+            let before = runtime.offeredPosition
+            async let stopped = context.command(RunCommand(.stop, by: "u_1"))
+            // Its end is decided while the report waits for the log.
+            while runtime.offeredPosition == before { await Task.yield() }
+            log.letGo()
+            #expect(try await stopped.outcome == .done)
+            _ = try? await run
+        }
+        let events = try await log.read(LogRead(.thread("t_7", after: 0))).events
+        let end = try events.last.map { try EventDecoder.decode($0.bytes) }
+        #expect(end?.type == .agentCancelled)
+        #expect(Self.usage(of: end) == TokenUsage(inputTokens: 10, outputTokens: 2))
+    }
+
+    /// Two answers at once count both, and each until it is reported.
+    @Test func answersAtOnceDoNotReplaceEachOther() async throws {
+        let report = UsageReported(inputTokens: 10, outputTokens: 2)
+        let events = try await events { run in
+            run.usage.count(report, of: "m_1")
+            run.usage.count(report, of: "m_2")
+            run.usage.count(UsageReported(inputTokens: 11, outputTokens: 3), of: "m_2")
+            #expect(run.usage.total == TokenUsage(inputTokens: 21, outputTokens: 5))
+            #expect(run.usage.tokens == TokenUsage())
+            try await run.reportUsage(report, of: "m_1")
+            run.usage.settle("m_2")
+        }
+        #expect(Self.usage(of: events.last) == TokenUsage(inputTokens: 10, outputTokens: 2))
     }
 
     /// However many members reports have, the sum stays small.
@@ -214,5 +268,50 @@ struct RunUsageTests {
                 == TokenUsage(
                     inputTokens: .max, outputTokens: 3,
                     other: ["details": ["cached": 3, "tier": "b"], "model": "y", "calls": 2]))
+    }
+}
+
+/// A log whose appends wait while the test says so.
+private final class SlowLog: ForwardingLog {
+    private struct State {
+        var holds = false
+        var held: CheckedContinuation<Void, Never>?
+        var watcher: CheckedContinuation<Void, Never>?
+    }
+
+    let log = InMemoryEventLog()
+    private let state = Mutex(State())
+
+    func hold() { state.withLock { $0.holds = true } }
+
+    func letGo() {
+        let held = state.withLock { state in
+            state.holds = false
+            return state.held.take()
+        }
+        held?.resume()
+    }
+
+    /// Returns when an append waits.
+    func waitForAppend() async {
+        await withCheckedContinuation { watcher in
+            let isHeld = state.withLock { state in
+                if state.held == nil { state.watcher = watcher }
+                return state.held != nil
+            }
+            if isHeld { watcher.resume() }
+        }
+    }
+
+    func append(_ commit: LogCommit) async throws(EventLogError) {
+        await withCheckedContinuation { append in
+            let (holds, watcher) = state.withLock { state in
+                guard state.holds else { return (false, nil as CheckedContinuation<Void, Never>?) }
+                state.held = append
+                return (true, state.watcher.take())
+            }
+            if holds { watcher?.resume() } else { append.resume() }
+        }
+        try await log.append(commit)
     }
 }

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsHub
+import AgentEventsModels
 import AgentEventsServer
 import AgentEventsTestSupport
 import AgentEventsTesting
@@ -18,7 +19,7 @@ import agent_events
     private static func events(_ question: String) async throws -> [AgentEvent] {
         try await TemporaryFolder.with { folder in
             try files(in: folder)
-            let guide = GuideAgent(folder: TextFolder(path: folder.path), folderName: "docs")
+            let guide = ModelAgent.guide(folder: TextFolder(path: folder.path), folderName: "docs")
             let sink = InMemorySink()
             _ = try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink]) { runtime in
                 try await runtime.withRun(user: "u_1", thread: "t_1", agent: guide.name, input: question) { run in
@@ -33,16 +34,19 @@ import agent_events
         expectEvents(in: try await Self.events("Where are roses?"), policy: .canonical) {
             .agentStarted(agent: "guide", input: "Where are roses?")
                 .agentThinking(containing: "The words that matter: rose.")
+                .usageReported(model: "guide-script")
                 .tool("search_files", arguments: ["terms": ["rose"], "match": "words"], result: ["files_searched": 3]) {
                     .zeroOrMore { .toolProgress() }
                 }
                 .agentThinking(containing: "2 files match; I read garden.txt (line 1) and notes/kitchen.md (line 3).")
+                .usageReported()
                 .anyOrder {
                     .tool("read_file", arguments: ["file": "garden.txt"], result: ["first_line": 1])
                         .tool("read_file", arguments: ["file": "notes/kitchen.md"], result: ["first_line": 1])
                 }
                 .oneOrMore { .messageDelta() }
                 .messageCompleted(containing: "The garden has roses.")
+                .usageReported()
                 .agentCompleted(
                     result: [
                         "sources": [["file": "garden.txt", "line": 1], ["file": "notes/kitchen.md", "line": 3]]
@@ -53,10 +57,15 @@ import agent_events
     @Test func whatNobodyWroteIsSearchedForTwiceAndNothingIsRead() async throws {
         expectEvents(in: try await Self.events("Tell me about zebras!")) {
             .agentStarted(agent: "guide")
+                .agentThinking(containing: "The words that matter: zebra.")
+                .usageReported()
+                .tool("search_files", arguments: ["terms": ["zebra"]])
                 .agentThinking(containing: "I look for words that begin alike.")
-                .anything(upTo: .agentThinking(containing: "No file has any of these words"))
+                .usageReported()
+                .tool("search_files", arguments: ["terms": ["zebr"], "match": "beginnings"])
                 .agentThinking(containing: "No file has any of these words")
                 .message(containing: "Nothing in docs matches")
+                .usageReported()
                 .agentCompleted(result: ["sources": []])
         }
     }
@@ -66,6 +75,7 @@ import agent_events
             .agentStarted(agent: "guide")
                 .agentThinking(containing: "no word that tells one file from another")
                 .message(containing: "no word to search for")
+                .usageReported()
                 .agentCompleted(result: ["sources": []])
         }
     }
@@ -73,7 +83,7 @@ import agent_events
     @Test func aQuestionWithoutAWordOfItsOwnIsAboutTheOneBefore() async throws {
         let events = try await TemporaryFolder.with { folder in
             try Self.files(in: folder)
-            let guide = GuideAgent(folder: TextFolder(path: folder.path), folderName: "docs")
+            let guide = ModelAgent.guide(folder: TextFolder(path: folder.path), folderName: "docs")
             let sink = InMemorySink()
             try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink]) { runtime in
                 let context = try await runtime.context(user: "u_1", thread: "t_1")
@@ -101,11 +111,14 @@ import agent_events
         expectEvents(in: try await Self.events("cellar")) {
             .agentStarted(agent: "guide")
                 .agentThinking()
+                .usageReported()
                 .tool("search_files") { .zeroOrMore { .toolProgress() } }
                 .agentThinking(containing: "One file matches; I read cellar.txt")
+                .usageReported()
                 .toolExecuting("read_file", arguments: ["file": "cellar.txt"])
                 .toolCompleted("read_file", status: .failed, .where("is no text") { $0.error?.code == "file.not_text" })
-                .message(containing: "could not be read")
+                .message(containing: "it could not be read: it is not text in UTF-8.")
+                .usageReported()
                 .agentCompleted(result: ["sources": []])
         }
     }
@@ -115,7 +128,7 @@ import agent_events
             try Self.files(in: folder)
             // It has to ask before it reads this one.
             try folder.write("secret-roses.txt", "The secret roses are blue.\n")
-            let guide = GuideAgent(folder: TextFolder(path: folder.path), folderName: "docs")
+            let guide = ModelAgent.guide(folder: TextFolder(path: folder.path), folderName: "docs")
             await survivesCommands(guide, prompt: "Where are the secret roses?", clock: ManualClock())
         }
     }

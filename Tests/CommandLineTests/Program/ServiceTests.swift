@@ -27,14 +27,17 @@ import Testing
                     .userMessage(containing: "Where are roses?")
                         .agentStarted(agent: "guide", input: "Where are roses?")
                         .agentThinking()
+                        .usageReported()
                         .tool("search_files") { .zeroOrMore { .toolProgress() } }
                         .agentThinking()
+                        .usageReported()
                         .anyOrder {
                             .tool("read_file", arguments: ["file": "garden.txt"])
                                 .tool("read_file", arguments: ["file": "notes/kitchen.md"])
                         }
                         .oneOrMore { .messageDelta() }
                         .messageCompleted(containing: "The garden has roses.")
+                        .usageReported()
                         .agentCompleted(result: ["sources": [["file": "garden.txt"], ["file": "notes/kitchen.md"]]])
                 }
                 let valid = try await Program.run(
