@@ -27,7 +27,7 @@ third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_ru
     webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts operating \
     tls listening deployment tokens abuse isolation timing deletion backups traces heads \
     goodbye server_sent_events watched_threads origins agui_clients ai_sdk_clients socketio_protocol \
-    socketio_clients slow_foreign model_stub workers
+    socketio_clients slow_foreign model_stub workers context_values schedules
 # Scripts that drive a browser: inspector_page judges what a frame costs, and runs alone; inspector_frames, which takes long, and the
 # long self-test of inspector_live are for `make browser`.
 browsed := examples hostile_page inspector_live inspector_refusals inspector_protocols event_source socketio_page
@@ -36,7 +36,7 @@ browser_self_tests := inspector_page $(filter-out inspector_live,$(browsed))
 beside := pipelined bad_input field_drafts crash full_disk deletion heads demo_run taking_part commands \
     command_input command_crashes restarts tokens tail_client histories webhook_receiver outside_runs pipes \
     backups operating traces mounted tls listening deployment server_sent_events watched_threads origins \
-    agui_clients ai_sdk_clients socketio_protocol socketio_clients slow_foreign workers
+    agui_clients ai_sdk_clients socketio_protocol socketio_clients slow_foreign workers context_values schedules
 # The long checks are of release builds.
 release_build := sh -c 'swift build -c release --product agent-events && swift build -c release --product agent-events-simulation'
 simulation := .build/release/agent-events-simulation

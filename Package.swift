@@ -120,7 +120,7 @@ let package = Package(
         .target(
             name: "AgentEventsHub",
             dependencies: [
-                "AgentEvents", "AgentEventsProtocol",
+                "AgentEvents", "AgentEventsFiles", "AgentEventsProtocol",
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "NIOCore", package: "swift-nio", condition: server),
@@ -420,7 +420,7 @@ let package = Package(
         ),
         .testTarget(
             name: "AgentEventsProtocolTests",
-            dependencies: ["AgentEvents", "AgentEventsProtocol"],
+            dependencies: ["AgentEvents", "AgentEventsProtocol", "AgentEventsTesting"],
             swiftSettings: settings
         ),
         // What tests of several targets use.

@@ -146,6 +146,55 @@ extension StreamClient {
         try await command(CommandBody(.revoke(tool)), thread: thread, key: key, timeout: timeout)
     }
 
+    /// Sets a value of a thread's context, or of a user's space (``AgentEvents/ContextSpace``); returns when that is in the log.
+    /// Those who follow the thread see it in its state (``AgentEvents/ThreadState/value(_:at:)``).
+    ///
+    /// ```swift
+    /// try await client.set("Berlin", for: "city", ttl: .seconds(3600), thread: "t_7")
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - value: as JSON at most 64 KiB.
+    ///   - name: the key of the value; 1 to 256 bytes.
+    ///   - ttl: the time to live, from 1 ms to 366 days; `nil` for ever.
+    ///   - version: the version that the value has to have, 0 for one that is not there; `nil` for any.
+    ///   - key: as of ``command(_:thread:key:timeout:)``.
+    ///   - timeout: how long it is tried while there is no service, or none that takes it.
+    /// - Returns: the answer, with the new version in its details (``AgentEvents/CommandDetails/value``).
+    /// - Throws: what the value's `encode(to:)` throws; as ``command(_:thread:key:timeout:)``: a change for another version is
+    ///   refused with `state.conflict`, whose details have the value that is there.
+    @discardableResult
+    public func set(
+        _ value: some Encodable & Sendable,
+        for name: String,
+        ttl: Duration? = nil,
+        ifVersion version: Int64? = nil,
+        thread: ThreadID,
+        key: IdempotencyKey? = nil,
+        timeout: Duration = .seconds(30)
+    ) async throws -> CommandAnswer {
+        let json = try JSONValue(converting: value)
+        let change = ContextChange(.set(json, timeToLive: ttl), of: name, ifVersion: version)
+        return try await command(CommandBody(.value(change)), thread: thread, key: key, timeout: timeout)
+    }
+
+    /// Removes a value of a thread's context; returns when that is in the log.
+    ///
+    /// - Parameters: as of ``set(_:for:ttl:ifVersion:thread:key:timeout:)``.
+    /// - Returns: ``AgentEvents/CommandReceipt/Outcome/unchanged`` when it was not there.
+    /// - Throws: as ``set(_:for:ttl:ifVersion:thread:key:timeout:)``.
+    @discardableResult
+    public func removeValue(
+        for name: String,
+        ifVersion version: Int64? = nil,
+        thread: ThreadID,
+        key: IdempotencyKey? = nil,
+        timeout: Duration = .seconds(30)
+    ) async throws -> CommandAnswer {
+        let change = ContextChange(.remove, of: name, ifVersion: version)
+        return try await command(CommandBody(.value(change)), thread: thread, key: key, timeout: timeout)
+    }
+
     /// The same, for any command of the protocol.
     package func command(
         _ body: CommandBody,

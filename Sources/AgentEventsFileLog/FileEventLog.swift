@@ -86,6 +86,11 @@ public final class FileEventLog: EventLog {
         return try await onReaders { () throws(EventLogError) in try reader.record(of: thread) }
     }
 
+    public func threads(_ threads: [ThreadID]) async throws(EventLogError) -> [ThreadRecord?] {
+        let reader = LogReader(connection: try openConnection())
+        return try await onReaders { () throws(EventLogError) in try reader.records(of: threads) }
+    }
+
     public func startedRuns(
         among runs: Set<RunID>,
         in thread: ThreadID

@@ -89,22 +89,35 @@ struct LogReader: Sendable {
 
     /// The record of a thread; `nil` for one that has no event, and never had one.
     func record(of thread: ThreadID) throws(EventLogError) -> ThreadRecord? {
+        try records(of: [thread]).first ?? nil
+    }
+
+    /// Those of several threads, in their order, in one look into the file.
+    func records(of threads: [ThreadID]) throws(EventLogError) -> [ThreadRecord?] {
         // Memory first, file second: what is written to the file leaves the memory afterwards.
-        let view = connection.tail.withLock { $0.view(of: thread) }
-        let record: ThreadRecord? = try connection.index.read { database in
-            let stored = try LogDatabase.thread(thread, in: database)
-            guard let user = view?.owner.user ?? stored?.owner.user, let head = view?.head ?? stored?.head,
-                let oldest = [view?.oldest, stored?.oldest].compactMap({ $0 }).max(by: { $0.sequence < $1.sequence })
-            else { return nil }
-            let open = view?.openRuns ?? stored?.openRuns ?? []
-            return ThreadRecord(
-                user: user,
-                head: head,
-                oldest: oldest,
-                openRuns: open.sorted { $0.sequence < $1.sequence }
-            )
+        let views = connection.tail.withLock { tail in threads.map { tail.view(of: $0) } }
+        var records = try connection.index.read { database in
+            try zip(threads, views).map { thread, view in
+                Self.record(view, try LogDatabase.thread(thread, in: database))
+            }
         }
-        return try record.map { record throws(EventLogError) in try withOldest(record, of: thread) }
+        for (index, thread) in threads.enumerated() {
+            if let record = records[index] { records[index] = try withOldest(record, of: thread) }
+        }
+        return records
+    }
+
+    private static func record(_ view: ThreadView?, _ stored: StoredThread?) -> ThreadRecord? {
+        guard let user = view?.owner.user ?? stored?.owner.user, let head = view?.head ?? stored?.head,
+            let oldest = [view?.oldest, stored?.oldest].compactMap({ $0 }).max(by: { $0.sequence < $1.sequence })
+        else { return nil }
+        let open = view?.openRuns ?? stored?.openRuns ?? []
+        return ThreadRecord(
+            user: user,
+            head: head,
+            oldest: oldest,
+            openRuns: open.sorted { $0.sequence < $1.sequence }
+        )
     }
 
     /// Of the oldest event of a thread that was trimmed, only the sequence is stored.

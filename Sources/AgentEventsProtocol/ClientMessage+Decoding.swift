@@ -11,17 +11,35 @@ extension ClientMessage {
         _ bytes: UnsafeRawBufferPointer,
         maximumBatchEvents: Int
     ) throws(ProtocolError) -> ClientMessage {
-        let json: JSONValue
-        do throws(WireError) {
-            json = try JSONValue(parsing: bytes)
-        } catch {
-            throw ProtocolError(error)
-        }
-        return try decode(json, maximumBatchEvents: maximumBatchEvents)
+        if let emit = ClientMessage(plainEmit: bytes, maximumBatchEvents: maximumBatchEvents) { return emit }
+        return try decodeTree(bytes, maximumBatchEvents: maximumBatchEvents)
     }
 
     /// Reads a message.
     package static func decode(_ bytes: [UInt8], maximumBatchEvents: Int) throws(ProtocolError) -> ClientMessage {
+        try bytes.withUnsafeBufferPointer { bytes throws(ProtocolError) in
+            try decode(UnsafeRawBufferPointer(bytes), maximumBatchEvents: maximumBatchEvents)
+        }
+    }
+
+    /// - Returns: `nil` for what is to be read as a tree.
+    init?(plainEmit bytes: UnsafeRawBufferPointer, maximumBatchEvents: Int) {
+        guard let emit = PlainEmit(bytes, maximumBatchEvents: maximumBatchEvents) else { return nil }
+        var tag: RequestTag?
+        if let value = emit.tag {
+            guard let read = RequestTag(value), read.byteCount <= RequestTag.maximumByteCount else { return nil }
+            tag = read
+        }
+        let request = EmitRequest(
+            thread: emit.thread, user: emit.user, lease: emit.lease, key: emit.key, drafts: emit.drafts)
+        self.init(tag: tag, .emit(request))
+    }
+
+    /// The reading that has all rules, and the errors.
+    package static func decodeTree(
+        _ bytes: UnsafeRawBufferPointer,
+        maximumBatchEvents: Int
+    ) throws(ProtocolError) -> ClientMessage {
         let json: JSONValue
         do throws(WireError) {
             json = try JSONValue(parsing: bytes)

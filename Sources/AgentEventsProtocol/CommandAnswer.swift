@@ -67,7 +67,9 @@ extension CommandDetails {
     /// As it stands on the wire: the members of the one run that the command was for, or a list of them.
     package var json: JSONValue {
         var members: [(String, JSONValue?)] = []
-        if runs.count == 1, let run = runs.first {
+        if let value {
+            members = value.members
+        } else if runs.count == 1, let run = runs.first {
             members = run.members
         } else {
             members.append(("runs", .array(runs.map { $0.json })))
@@ -89,7 +91,8 @@ extension CommandDetails {
         let runs = members["runs"]?.arrayValue?.compactMap { Run($0) } ?? Run(json).map { [$0] } ?? []
         self.init(
             runs: runs, left: members["left"]?.arrayValue?.compactMap { Run($0) } ?? [],
-            isCursorUnknown: members["as_of"]?.stringValue == "unknown", resolution: Resolution(members))
+            isCursorUnknown: members["as_of"]?.stringValue == "unknown", resolution: Resolution(members),
+            value: Value(members))
     }
 }
 
@@ -100,6 +103,24 @@ extension CommandDetails.Resolution {
             let cursor = members["cursor"]?.stringValue.flatMap({ Cursor($0) })
         else { return nil }
         self.init(decision: decision, by: members["by"]?.stringValue.flatMap { try? UserID($0) }, cursor: cursor)
+    }
+}
+
+extension CommandDetails.Value {
+    fileprivate var members: [(String, JSONValue?)] {
+        [
+            ("version", .integer(version)), ("value", value), ("by", by?.json),
+            ("time", time.map { .string($0.rfc3339) }),
+        ]
+    }
+
+    /// - Returns: `nil` without a version.
+    fileprivate init?(_ members: JSONObject) {
+        guard let version = members["version"]?.integerValue else { return nil }
+        self.init(
+            version: version, value: members["value"],
+            by: members["by"]?.stringValue.flatMap { try? UserID($0) },
+            time: members["time"]?.stringValue.flatMap { Timestamp(rfc3339: $0) })
     }
 }
 

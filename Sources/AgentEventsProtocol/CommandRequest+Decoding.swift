@@ -83,6 +83,10 @@ extension CommandBody {
                     .commandInvalid, "a grant is one of the thread: leave run_id out, and name the tool in data",
                     path: "$.run_id")
             }
+            if word == .set || word == .remove, run != nil {
+                throw ProtocolError(
+                    .commandInvalid, "a value is one of the thread's context: leave run_id out", path: "$.run_id")
+            }
             if word == .start || word == .message, run != nil {
                 throw ProtocolError(
                     .commandInvalid,
@@ -146,6 +150,20 @@ extension CommandBody {
                 return .message(message)
             case .revoke:
                 return .revoke(try members.name("tool"))
+            case .set:
+                let key = try members.valueKey()
+                let value = try members.required("value")
+                let range = 1...Int64(clamping: ContextLimits.maximumTimeToLive.wholeMilliseconds)
+                let timeToLive = try members.integerIfPresent("ttl_ms", in: range)
+                return .value(
+                    ContextChange(
+                        .set(value, timeToLive: timeToLive.map { .milliseconds($0) }), of: key,
+                        ifVersion: try members.integerIfPresent("if_version", in: 0...Int64.max)))
+            case .remove:
+                return .value(
+                    ContextChange(
+                        .remove, of: try members.valueKey(),
+                        ifVersion: try members.integerIfPresent("if_version", in: 0...Int64.max)))
             }
         } catch {
             throw ProtocolError(.commandInvalid, error.problem, path: error.path)
@@ -157,6 +175,15 @@ extension MemberReader {
     fileprivate mutating func grant() throws(WireError) -> ApprovalGrant? {
         guard let json = takePresent("grant") else { return nil }
         return try ApprovalGrant(json, path: "$.data.grant")
+    }
+
+    /// The key of a value of a context.
+    fileprivate mutating func valueKey() throws(WireError) -> String {
+        let key = try text("key")
+        guard !key.isEmpty, key.utf8.count <= ContextLimits.keyByteCount else {
+            throw invalid("key", "the key of a value has 1 to \(ContextLimits.keyByteCount) bytes")
+        }
+        return key
     }
 
     fileprivate mutating func isApproved() throws(WireError) -> Bool {

@@ -26,6 +26,8 @@ package struct CommandBody: Hashable, Sendable {
         case answer(AnswerCommand)
         /// Takes back an answer that counts for later questions about a tool.
         case revoke(ToolName)
+        /// Sets or removes a value of the thread's context; the service says who.
+        case value(ContextChange)
     }
 
     package var kind: Kind
@@ -48,6 +50,7 @@ package struct CommandBody: Hashable, Sendable {
         case .message: CommandWord.message.rawValue
         case .answer: CommandWord.answer.rawValue
         case .revoke: CommandWord.revoke.rawValue
+        case .value(let change): change.name
         }
     }
 
@@ -141,6 +144,8 @@ package enum CommandWord: String, CaseIterable, Sendable {
     case start
     case message
     case revoke
+    case set
+    case remove
 
     static var known: String { allCases.map(\.rawValue).joined(separator: ", ") }
 
@@ -152,6 +157,8 @@ package enum CommandWord: String, CaseIterable, Sendable {
         case .start: ["agent", "input", "policy", "retry_of", "trace"]
         case .message: ["text", "agent", "data", "policy", "replaces", "answers_approval", "trace"]
         case .revoke: ["tool"]
+        case .set: ["key", "value", "ttl_ms", "if_version"]
+        case .remove: ["key", "if_version"]
         }
     }
 }
@@ -199,6 +206,18 @@ extension CommandBody {
             ]
         case .revoke(let tool):
             members = [("tool", .string(tool.rawValue))]
+        case .value(let change):
+            let ifVersion = change.ifVersion.map { JSONValue.integer($0) }
+            switch change.kind {
+            case .set(let value, let timeToLive):
+                members = [
+                    ("key", .string(change.key)), ("value", value),
+                    ("ttl_ms", timeToLive.map { .integer(Int64(clamping: $0.wholeMilliseconds)) }),
+                    ("if_version", ifVersion),
+                ]
+            case .remove:
+                members = [("key", .string(change.key)), ("if_version", ifVersion)]
+            }
         }
         let object = JSONObject(present: members)
         return object.isEmpty ? nil : .object(object)

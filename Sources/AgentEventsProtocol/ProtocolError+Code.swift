@@ -99,6 +99,18 @@ extension ProtocolError {
             case workerAgentTaken = "worker.agent_taken"
             case leaseLost = "lease.lost"
             case leaseUnknown = "lease.unknown"
+            case stateConflict = "state.conflict"
+            case stateForbidden = "state.forbidden"
+            case stateUnknownSpace = "state.unknown_space"
+            case stateTooManyKeys = "state.too_many_keys"
+            case stateValueTooLarge = "state.value_too_large"
+            case scheduleInvalid = "schedule.invalid"
+            case scheduleUnknown = "schedule.unknown"
+            case scheduleUnsupported = "schedule.unsupported"
+            case tooManySchedules = "limits.schedules"
+            case hookUnknown = "hook.unknown"
+            case hookSignatureInvalid = "hook.signature"
+            case hookBodyInvalid = "hook.invalid"
         }
 
         /// A code, by the part that it is of.
@@ -334,6 +346,31 @@ extension ProtocolError {
         /// No lease of this worker has the id.
         public static let leaseUnknown = Code(name: .leaseUnknown)
 
+        /// A value of a context has another version than its change is for.
+        public static let stateConflict = Code(name: .stateConflict)
+        /// A value of a context is changed by somebody who may not, or is one that only the service writes.
+        public static let stateForbidden = Code(name: .stateForbidden)
+        /// There is no such context, or it is not for the one who asks.
+        public static let stateUnknownSpace = Code(name: .stateUnknownSpace)
+        /// A context has as many values as it may.
+        public static let stateTooManyKeys = Code(name: .stateTooManyKeys)
+        /// A value of a context, or all of them together, would be too large.
+        public static let stateValueTooLarge = Code(name: .stateValueTooLarge)
+        /// A schedule has a cron expression, a zone or an input that is not what it should be.
+        public static let scheduleInvalid = Code(name: .scheduleInvalid)
+        /// The user has no schedule of this id.
+        public static let scheduleUnknown = Code(name: .scheduleUnknown)
+        /// The service keeps no schedules, or this one is given by its application.
+        public static let scheduleUnsupported = Code(name: .scheduleUnsupported)
+        /// The user, or the service, has as many schedules as it may have.
+        public static let tooManySchedules = Code(name: .tooManySchedules)
+        /// There is no such hook.
+        public static let hookUnknown = Code(name: .hookUnknown)
+        /// A delivery to a hook was not signed with its secret, or not lately.
+        public static let hookSignatureInvalid = Code(name: .hookSignatureInvalid)
+        /// The body of a delivery is not what the hook makes a message or a run of.
+        public static let hookBodyInvalid = Code(name: .hookBodyInvalid)
+
         /// An order rule's code.
         public static func order(_ rule: OrderRule) -> Code { Code(value: .order(rule)) }
         /// A wire error's code.
@@ -370,6 +407,11 @@ extension ProtocolError {
                 case .approvalForbidden: .approvalForbidden
                 case .approvalDataInvalid: .approvalDataInvalid
                 case .leaseLost: .leaseLost
+                case .stateConflict: .stateConflict
+                case .stateForbidden: .stateForbidden
+                case .stateUnknownSpace: .stateUnknownSpace
+                case .stateTooManyKeys: .stateTooManyKeys
+                case .stateValueTooLarge: .stateValueTooLarge
                 case .order(let rule): .order(rule)
                 case .wire(let code): .wire(code)
                 case .log(let code): .log(code)

@@ -9,7 +9,10 @@ package struct RequestTag: Hashable, Sendable {
     package static var maximumByteCount: Int { 65_536 }
 
     /// Its size in JSON, in bytes.
-    package var byteCount: Int { json.encoded().count }
+    package var byteCount: Int {
+        if case .number(let number) = json { return number.literal.utf8.count }
+        return json.encoded().count
+    }
 
     /// - Returns: `nil` when the value is neither a string nor a number.
     package init?(_ json: JSONValue) {

@@ -33,6 +33,33 @@ import Testing
         }
     }
 
+    /// A value of the context, and the conflict that its change meets.
+    @Test func aValueIsSetForAVersion() async throws {
+        try await ScriptedService.run { _, connection in
+            try await connection.send(#"{"op":"welcome","connection_id":"c","heartbeat_ms":60000,"limits":{}}"#)
+            guard let frame = try await connection.receive() else { return }
+            let text = String(buffer: frame.unmaskedData)
+            #expect(
+                text == #"{"op":"command","req":1,"thread_id":"t_7","key":"k_1","name":"set","#
+                    + #""data":{"key":"city","value":["Berlin"],"ttl_ms":1500,"if_version":3}}"#)
+            try await connection.send(
+                #"{"op":"error","req":1,"code":"state.conflict","message":"no","retryable":false,"retry_after_ms":null,"#
+                    + #""details":{"version":4,"value":"Bonn","by":"u_2","time":"2026-11-21T02:10:00.123Z"}}"#)
+            try await connection.hold()
+        } _: { url in
+            do {
+                try await StreamClient(url: url).set(
+                    ["Berlin"], for: "city", ttl: .seconds(1.5), ifVersion: 3, thread: "t_7", key: "k_1",
+                    timeout: .seconds(600))
+                Issue.record("it is refused")
+            } catch let error as AgentEventsClientError {
+                #expect(error.refusal?.code == .stateConflict)
+                let met = CommandDetails(try #require(error.refusal?.details)).value
+                #expect(met?.version == 4 && met?.value == "Bonn" && met?.by == "u_2" && met?.time != nil)
+            }
+        }
+    }
+
     private static let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
     /// A frontend in Swift can ask.

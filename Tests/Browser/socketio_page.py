@@ -43,10 +43,10 @@ def page_with_client(stage, origin):
     return page
 
 
-def serve(stage, data, folder, *arguments):
+def serve(stage, data, folder, *arguments, pace=200):
     from service import Service
 
-    return Service(stage.service.process.args[0], data, "--demo", "--demo-folder", folder, "--demo-pace", "200", *arguments)
+    return Service(stage.service.process.args[0], data, "--demo", "--demo-folder", folder, "--demo-pace", str(pace), *arguments)
 
 
 def log(service):
@@ -69,7 +69,8 @@ def conversation(stage, options=None, between=Between):
     """A question is acknowledged, its answer streams, the service dies in the middle, and the page ends with what the log has."""
     with tempfile.TemporaryDirectory() as data, tempfile.TemporaryDirectory() as folder, Origin() as origin:
         Path(folder, "ordinary.txt").write_text("ordinary words\n" + "ordinary words, more of them\n" * 10)
-        service = serve(stage, data, folder, "--allowed-origin", origin.url)
+        # So slow that the answer is not over when the service dies, however slow the page is.
+        service = serve(stage, data, folder, "--allowed-origin", origin.url, pace=4)
         server = None
         try:
             service.wait_until_listening()

@@ -739,4 +739,52 @@ describe('client', () => {
     assert.equal(stringify(page.service.received.at(-1).data), literal);
     await answer;
   });
+
+  test('a value of the context is gone at its time, before its removal comes', async () => {
+    const thread = await page.live();
+    const at = pause => new Date(page.clock.time + pause).toISOString();
+    page.service.emit('state_updated', { version: 1, key: 'city', value: 'Berlin', expires_at: at(5000), by: 'u_1' }, { run: undefined, agent: undefined });
+    page.service.emit('state_updated', { version: 2, key: 'stays', value: null }, { run: undefined, agent: undefined });
+    let draws = 0;
+    thread.subscribe(() => draws++);
+    await page.clock.advance(100);
+    assert.deepEqual([...thread.values], [['city', 'Berlin'], ['stays', null]]);
+    assert.equal(thread.state.entries[0].by, 'u_1');
+    const before = thread.getSnapshot();
+    const drawn = draws;
+    await page.clock.advance(4880);
+    assert.equal(thread.getSnapshot(), before);
+    await page.clock.advance(40);
+    // Nothing has come; who shows it is told.
+    assert.equal(draws, drawn + 1);
+    assert.deepEqual([...thread.getSnapshot().values], [['stays', null]]);
+    assert.equal(thread.state.entries.length, 2);
+    page.service.emit('state_updated', { version: 3, key: 'city', removed: true, reason: 'expired' }, { run: undefined, agent: undefined });
+    await page.clock.advance(100);
+    assert.deepEqual([...thread.values.keys()], ['stays']);
+  });
+
+  test('a thread that is left waits for no value', async () => {
+    const thread = await page.live();
+    page.service.emit('state_updated', {
+      version: 1, key: 'k', value: 1, expires_at: new Date(page.clock.time + 1e6).toISOString(),
+    }, { run: undefined, agent: undefined });
+    await page.clock.advance(100);
+    const timers = page.clock.timerCount;
+    thread.disconnect();
+    await page.clock.advance(100);
+    assert.ok(page.clock.timerCount < timers);
+  });
+
+  test('values are set and removed by commands', async () => {
+    const thread = await page.live();
+    thread.set('city', { name: 'Berlin' }, { key: 'k_1', ttl_ms: 5000, if_version: 0 }).catch(() => {});
+    thread.remove('city', { if_version: 3 }).catch(() => {});
+    await settle();
+    const [set, remove] = page.service.received.filter(({ op }) => op === 'command');
+    assert.deepEqual([set.name, set.key], ['set', 'k_1']);
+    assert.deepEqual({ ...set.data, value: { ...set.data.value } }, { key: 'city', value: { name: 'Berlin' }, ttl_ms: 5000, if_version: 0 });
+    assert.equal(remove.name, 'remove');
+    assert.deepEqual({ ...remove.data }, { key: 'city', if_version: 3 });
+  });
 });

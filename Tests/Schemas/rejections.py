@@ -118,6 +118,11 @@ SPOILT = [
         ("data/grant/by", "u_1"), ("data/grant", True)]),
     ("client-message.schema.json", "client/command.revoke.json", "", [
         ("data/tool", ABSENT), ("data/tool", ""), ("data/reason", "x"), ("data", None)]),
+    ("client-message.schema.json", "client/command.set.json", "", [
+        ("data/key", ABSENT), ("data/key", ""), ("data/key", "k" * 257), ("data/value", ABSENT), ("data/ttl_ms", 0),
+        ("data/ttl_ms", 31622400001), ("data/ttl_ms", 1.5), ("data/if_version", -1), ("data/ttl", 5), ("data", None)]),
+    ("client-message.schema.json", "client/command.remove.json", "", [
+        ("data/key", ABSENT), ("data/value", 1), ("data/if_version", "4"), ("data", None)]),
     ("client-message.schema.json", "client/refresh.json", "", [("token", ABSENT)]),
     ("client-message.schema.json", "client/watch.json", "", [
         ("q", 5), ("q", "x" * 201), ("status", "busy"), ("agent", ""), ("limit", 0), ("limit", 101), ("limit", None),
@@ -212,6 +217,15 @@ SPOILT = [
         ("retry_of", "r_1")]),
     ("http.schema.json#/$defs/message_answer", "http/message_answer.json", "", [
         ("message_id", ABSENT), ("run_id", None), ("thread_id", ABSENT), ("status", "running")]),
+    ("http.schema.json#/$defs/schedule_request", "http/schedule_request.json", "", [
+        ("cron", ABSENT), ("cron", ""), ("thread_id", ABSENT), ("thread_id", ".."), ("zone", ""), ("agent", ""), ("policy", "wait"),
+        ("catch_up", "some"), ("catch_up_limit", 0), ("catch_up_limit", 25), ("id", "report"), ("user_id", "u_1")]),
+    ("http.schema.json#/$defs/schedule", "http/schedule.json", "", [
+        ("id", ABSENT), ("cron", ABSENT), ("zone", ABSENT), ("catch_up", ABSENT), ("next", ABSENT), ("next", "soon"), ("done_up_to", 0),
+        ("given", "no"), ("user_id", "u_1")]),
+    ("http.schema.json#/$defs/schedules", "http/schedules.json", "", [("schedules", ABSENT), ("schedules/0", "report"), ("next", None)]),
+    ("http.schema.json#/$defs/hook_answer", "http/hook_answer.json", "", [
+        ("thread_id", ABSENT), ("message_id", None), ("run_id", ""), ("status", "running")]),
     ("http.schema.json#/$defs/command_request", "http/command_request.json", "", [
         ("name", ABSENT), ("name", "halt"), ("key", "k_1"), ("thread_id", "t_7"), ("by", "u_1"), ("as_of", 57),
         ("data/reason", [])]),

@@ -59,6 +59,25 @@ public struct CommandDetails: Hashable, Sendable {
         }
     }
 
+    /// A value of a context (``ContextEntry``) as a change met it, or, of a change that was made, its new version.
+    public struct Value: Hashable, Sendable {
+        /// The version; 0 for a value that is not there.
+        public var version: Int64
+        /// The value that the change met.
+        public var value: JSONValue?
+        /// The user who had changed it last; `nil` for an agent.
+        public var by: UserID?
+        /// The time of that change.
+        public var time: Timestamp?
+
+        public init(version: Int64, value: JSONValue? = nil, by: UserID? = nil, time: Timestamp? = nil) {
+            self.version = version
+            self.value = value
+            self.by = by
+            self.time = time
+        }
+    }
+
     /// The runs that the command was for, in the order of their first events.
     public var runs: [Run]
     /// The open runs without a parent that a `stop` left as they are.
@@ -67,17 +86,21 @@ public struct CommandDetails: Hashable, Sendable {
     public var isCursorUnknown: Bool
     /// The end of the request for approval that an answer was for; `nil` for one that was open.
     public var resolution: Resolution?
+    /// The value of a context that the command was for; `nil` for a command about runs.
+    public var value: Value?
 
     public init(
         runs: [Run] = [],
         left: [Run] = [],
         isCursorUnknown: Bool = false,
-        resolution: Resolution? = nil
+        resolution: Resolution? = nil,
+        value: Value? = nil
     ) {
         self.runs = runs
         self.left = left
         self.isCursorUnknown = isCursorUnknown
         self.resolution = resolution
+        self.value = value
     }
 }
 

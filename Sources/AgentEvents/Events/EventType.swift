@@ -34,6 +34,9 @@ public enum EventType: String, CaseIterable, Sendable {
         }
     }
 
+    /// The types of the last events of runs.
+    public static var runEnds: Set<EventType> { Set(allCases.filter(\.endsRun)) }
+
     /// `true` for the types that the first event of a run may have. A queued run has both, `agent_queued` first.
     public var beginsRun: Bool {
         switch self {

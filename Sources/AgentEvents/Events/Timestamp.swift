@@ -94,7 +94,7 @@ extension Timestamp {
 
     /// The date of a day counted from 1970-01-01, in the Gregorian calendar. Years are counted from March here, so that
     /// the leap day is the last of its year.
-    private static func date(day: Int64) -> (year: Int64, month: Int64, date: Int64) {
+    package static func date(day: Int64) -> (year: Int64, month: Int64, date: Int64) {
         let (era, dayOfEra) = divide(day + 719_468, by: 146_097)
         let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
         let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
@@ -105,13 +105,14 @@ extension Timestamp {
     }
 
     /// The day of a date, counted from 1970-01-01.
-    private static func day(year: Int64, month: Int64, date: Int64) -> Int64 {
+    package static func day(year: Int64, month: Int64, date: Int64) -> Int64 {
         let (era, yearOfEra) = divide(month <= 2 ? year - 1 : year, by: 400)
         let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + date - 1
         return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
     }
 
-    private static func dayCount(year: Int64, month: Int64) -> Int64 {
+    /// The number of days of a month.
+    package static func dayCount(year: Int64, month: Int64) -> Int64 {
         switch month {
         case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
         case 4, 6, 9, 11: 30

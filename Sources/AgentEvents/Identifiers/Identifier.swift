@@ -92,6 +92,12 @@ public struct IdentifierText: Hashable, Sendable {
         self.string = String(string)
     }
 
+    /// - Returns: `nil` for bytes that are no identifier.
+    init?(_ bytes: UnsafeBufferPointer<UInt8>) {
+        guard (1...Self.maximumByteCount).contains(bytes.count), bytes.allSatisfy(Self.allows) else { return nil }
+        string = String(decoding: bytes, as: UTF8.self)
+    }
+
     /// For text that was made by this package out of allowed characters.
     package init(unchecked string: String) {
         assert((try? IdentifierText(string)) != nil, "\(string) is not an identifier")

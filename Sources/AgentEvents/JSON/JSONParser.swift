@@ -5,9 +5,9 @@ struct JSONParser {
     /// The deepest nesting of arrays and objects.
     static var depthLimit: Int { 64 }
 
-    private let base: UnsafePointer<UInt8>
+    let base: UnsafePointer<UInt8>
     private let end: Int
-    private var position = 0
+    private(set) var position = 0
 
     /// Parses a whole buffer.
     static func parse(_ bytes: UnsafeBufferPointer<UInt8>) throws(WireError) -> JSONValue {
@@ -44,9 +44,16 @@ struct JSONParser {
         return (value, false)
     }
 
-    private init(base: UnsafePointer<UInt8>, end: Int) {
+    /// For a reader that knows which values come; ``PlainEmit``.
+    init(base: UnsafePointer<UInt8>, end: Int) {
         self.base = base
         self.end = end
+    }
+
+    /// Whether nothing but white space is left.
+    mutating func isAtEnd() -> Bool {
+        skipWhitespace()
+        return position == end
     }
 
     private mutating func skipWhitespace() {
@@ -62,7 +69,8 @@ struct JSONParser {
 
     // MARK: Values
 
-    private mutating func value(depth: Int) throws(WireError) -> JSONValue {
+    /// - Parameter depth: how many arrays and objects it stands in.
+    mutating func value(depth: Int) throws(WireError) -> JSONValue {
         skipWhitespace()
         guard position < end else { throw unexpected("a value") }
         let byte = base[position]
@@ -138,7 +146,7 @@ struct JSONParser {
         position &+= 1
     }
 
-    private mutating func skipIfNext(_ byte: UInt8) -> Bool {
+    mutating func skipIfNext(_ byte: UInt8) -> Bool {
         skipWhitespace()
         guard position < end, base[position] == byte else { return false }
         position &+= 1
@@ -180,6 +188,18 @@ struct JSONParser {
     private func isDigit(_ byte: UInt8) -> Bool { byte >= ASCII.zero && byte <= ASCII.nine }
 
     // MARK: Strings
+
+    /// The bytes of the string that comes, without its quotation marks.
+    ///
+    /// - Returns: `nil` when no string comes, or one that has an escape or a fault; the parser is of no use then.
+    mutating func plainString() -> UnsafeBufferPointer<UInt8>? {
+        guard skipIfNext(ASCII.quote) else { return nil }
+        let start = position
+        let stop = StringScan.firstSpecial(base, from: start, to: end)
+        guard stop < end, base[stop] == ASCII.quote else { return nil }
+        position = stop + 1
+        return UnsafeBufferPointer(start: base + start, count: stop - start)
+    }
 
     private mutating func key() throws(WireError) -> String {
         let start = position - 1

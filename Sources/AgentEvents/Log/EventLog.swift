@@ -36,6 +36,10 @@ public protocol EventLog: Sendable {
     /// - Returns: `nil` when the thread has no event.
     func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord?
 
+    /// The records of several threads, in their order; `nil` for one that has no event. Each is as ``thread(_:)`` gives it, at some
+    /// moment of the call. Default: asks for one after the other.
+    func threads(_ threads: [ThreadID]) async throws(EventLogError) -> [ThreadRecord?]
+
     /// Those of some runs that have begun in a thread, as far as the events with which they began can be read. A run
     /// begins with its first event, `agent_queued` or `agent_started` (``EventType/beginsRun``), and is open from there to
     /// its end; the `agent_started` of one that was queued begins nothing.
@@ -58,4 +62,11 @@ public protocol EventLog: Sendable {
 
 extension EventLog {
     public var executor: (any TaskExecutor)? { nil }
+
+    public func threads(_ threads: [ThreadID]) async throws(EventLogError) -> [ThreadRecord?] {
+        var records: [ThreadRecord?] = []
+        records.reserveCapacity(threads.count)
+        for thread in threads { records.append(try await self.thread(thread)) }
+        return records
+    }
 }

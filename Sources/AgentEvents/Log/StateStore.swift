@@ -1,5 +1,5 @@
 /// Small values that survive a restart beside the events: how far consumers have acknowledged, how far sinks are, snapshots
-/// of threads, who may use them, and revocations.
+/// of threads, who may use them, schedules, and revocations.
 ///
 /// A log that can keep them conforms; a place of their own may too. The methods are called from any task, at any time
 /// after the log was opened, several at once and also while the log appends; they do not wait for an append longer than

@@ -20,8 +20,12 @@ public struct StoredValue: Hashable, Sendable {
         case deletion
         /// Says that somebody may have given a grant in a thread, ever ("always allow"): without it nothing is looked for.
         case grant
+        /// The time at which a value of a thread's context may expire; it is in the name.
+        case expiry
         /// The end of the runs of an agent of workers when these are lost; the name is the agent's, and there is no thread.
         case worker
+        /// A schedule of a thread, and how far it has been carried out; the name is that of its user, a space, and its id.
+        case schedule
     }
 
     /// The longest value, in bytes: 1 MiB.

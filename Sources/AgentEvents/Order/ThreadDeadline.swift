@@ -55,5 +55,7 @@ extension ThreadStateMachine {
         case idle(root: RunID, milliseconds: Int64)
         /// For so long, in milliseconds, nothing has come for a queued run that is hosted outside.
         case idleInQueue(run: RunID, milliseconds: Int64)
+        /// A value of the thread's context has expired: the event that removes it.
+        case value(StateUpdated)
     }
 }

@@ -48,6 +48,8 @@ extension ThreadStateMachine {
 
     enum Change: Hashable, Sendable {
         case nothing
+        /// A value of the thread's context is changed.
+        case update
         case queue
         case start
         case startQueued(place: Int)
@@ -97,6 +99,7 @@ extension ThreadStateMachine {
     }
 
     private func changeOfThread(_ payload: EventPayload) -> Change {
+        if case .stateUpdated = payload { return .update }
         guard case .userMessage(let message) = payload, let run = message.givenTo, takesInput(run),
             !has(run, message.messageID)
         else { return .nothing }

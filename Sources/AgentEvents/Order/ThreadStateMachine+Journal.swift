@@ -7,6 +7,7 @@ extension ThreadStateMachine {
             case began(RunID, began: CallID?)
             indirect case startedQueued(RunID, QueuedEntry)
             case gaveInput(RunID)
+            indirect case changedValue(ContextSpaceStateMachine.Undo)
             indirect case tookInput(RunID, lastTime: Timestamp, motion: OpenRuns.Motion, [OpenRuns.GivenInput])
             case event(RunID, lastTime: Timestamp, motion: OpenRuns.Motion, RunStateMachine.Undo)
             /// - Parameter since: the mark before; see ``OpenRuns/Marks``.

@@ -28,9 +28,15 @@ package struct ThreadStateMachine: Sendable {
     private var due = ThreadDeadline()
     private let maximumAge: Int64?
     private(set) var rests = RunRests()
+    /// The values of the thread's context; `nil` as long as nobody has asked for them, and none is known to expire.
+    package private(set) var space: ContextSpaceStateMachine?
+    /// The changes of values that came while they were not here.
+    private(set) var missedUpdateCount: UInt64 = 0
+    /// No value of ``space`` expires before.
+    private var valueDeadline = ThreadStateMachine.never
 
     /// Nothing is overdue before. What is due later than it was keeps this time until ``takeOverdue(at:)`` looks.
-    package var deadline: Timestamp { due.time }
+    package var deadline: Timestamp { min(due.time, valueDeadline) }
 
     /// - Parameters:
     ///   - policy: how strictly the order is checked.
@@ -139,7 +145,7 @@ package struct ThreadStateMachine: Sendable {
 
     /// An empty journal, for an emission that begins now.
     package var journal: Journal {
-        Journal(nextOrdinal: nextOrdinal, hasHeldHalves: hasHeldHalves, deadline: deadline, rests: rests)
+        Journal(nextOrdinal: nextOrdinal, hasHeldHalves: hasHeldHalves, deadline: due.time, rests: rests)
     }
 
     /// Makes the change of an event that was accepted last, and notes how it is taken back.
@@ -164,6 +170,11 @@ package struct ThreadStateMachine: Sendable {
             }
             give(message.messageID, to: run, sequence: 0)
             return .gaveInput(run)
+        case .update:
+            guard case .stateUpdated(let update) = draft.payload else {
+                preconditionFailure("the draft is the one that was accepted")
+            }
+            return self.update(update, at: acceptance.time)
         case .start:
             guard let run = draft.runID, let agent = acceptance.agent, case .agentStarted(let started) = draft.payload
             else { preconditionFailure("the draft is the one that was accepted") }
@@ -277,6 +288,21 @@ package struct ThreadStateMachine: Sendable {
             guard let last = entry.inputs.indices.last else { return }
             entry.inputs[last].sequence = sequence
         }
+    }
+
+    private mutating func update(_ update: StateUpdated, at time: Timestamp) -> Journal.Undo? {
+        guard let undo = space?.apply(update, at: time) else {
+            missedUpdateCount += 1
+            return nil
+        }
+        valueDeadline = space?.deadline ?? Self.never
+        return .changedValue(undo)
+    }
+
+    /// The values of the thread's context were read: from here on they change with their events.
+    package mutating func setSpace(_ space: ContextSpaceStateMachine) {
+        self.space = space
+        valueDeadline = space.deadline
     }
 
     private mutating func queue(
@@ -412,6 +438,9 @@ package struct ThreadStateMachine: Sendable {
         case .gaveInput(let run):
             guard let place = runs.place(of: run) else { break }
             runs.change(at: place) { _ = $0.inputs.popLast() }
+        case .changedValue(let change):
+            space?.undo(change)
+            valueDeadline = space?.deadline ?? Self.never
         case .tookInput(let run, let lastTime, let motion, let inputs):
             guard let place = runs.place(of: run) else { break }
             runs.change(at: place) { entry in
@@ -538,12 +567,17 @@ package struct ThreadStateMachine: Sendable {
 // MARK: Time
 
 extension ThreadStateMachine {
-    /// Takes what is overdue, approvals first. The caller logs its end at once, and asks no second time.
+    /// Takes what is overdue, approvals first, and values of the context last. The caller logs its end at once, and asks no
+    /// second time.
     package mutating func takeOverdue(at time: Timestamp) -> [Overdue] {
         guard deadline <= time else { return [] }
-        let (overdue, next) = runs.overdue(at: time, maximumAge: maximumAge)
-        due.set(next)
-        return overdue
+        var overdue: [Overdue] = []
+        if due.time <= time {
+            let (runs, next) = runs.overdue(at: time, maximumAge: maximumAge)
+            due.set(next)
+            overdue = runs
+        }
+        return overdue + (space?.expired(at: time).map { .value($0) } ?? [])
     }
 
     /// Notes which runs rest from a time on. That is looked at when a run may begin to, and as long as one does.
@@ -576,6 +610,6 @@ extension ThreadStateMachine: Equatable {
     /// Whether two machines decide alike from now on, over the same log.
     package static func == (one: Self, other: Self) -> Bool {
         one.policy == other.policy && one.maximumMessageByteCount == other.maximumMessageByteCount
-            && one.runs == other.runs
+            && one.runs == other.runs && one.space == other.space
     }
 }

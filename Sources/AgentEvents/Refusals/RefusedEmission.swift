@@ -91,11 +91,13 @@ extension AgentEventsError {
     var isOfEvents: Bool {
         switch code.value {
         case .order, .wire, .storageLimit, .storageFull, .approvalUnknown, .approvalResolved, .approvalExpired,
-            .approvalForbidden, .approvalDataInvalid, .leaseLost:
+            .approvalForbidden, .approvalDataInvalid, .leaseLost, .stateConflict, .stateForbidden, .stateTooManyKeys,
+            .stateValueTooLarge:
             true
         case .threadForbidden, .threadDeleted, .deletionUnsupported, .cursorDiverged, .cursorTrimmed, .cursorUnknown,
             .retentionUnsupported, .notRunning, .runDeadline, .toolTimedOut, .emptyBatch, .keyConflict, .runUnknown,
-            .runNotStarted, .runNotOpen, .runPaused, .commandUnsupported, .commandInvalid, .log, .sink:
+            .runNotStarted, .runNotOpen, .runPaused, .commandUnsupported, .commandInvalid, .stateUnknownSpace, .log,
+            .sink:
             false
         }
     }

@@ -39,5 +39,5 @@ public struct RetentionPolicy: Hashable, Sendable {
 
 extension Duration {
     /// Rounded down.
-    var wholeMilliseconds: Int128 { attoseconds / 1_000_000_000_000_000 }
+    package var wholeMilliseconds: Int128 { attoseconds / 1_000_000_000_000_000 }
 }

@@ -387,6 +387,13 @@ struct AcceptPath {
         setSweep()
     }
 
+    /// The sweep comes at a time, unless it comes earlier.
+    mutating func checkAgain(at time: Timestamp) {
+        guard time < sweptAt else { return }
+        sweptAt = time
+        services.deadlines.set(head.owner, at: time)
+    }
+
     /// The sweep comes no later than something is overdue.
     private mutating func setSweep() {
         let deadline = head.machine.deadline
@@ -397,6 +404,12 @@ struct AcceptPath {
             sweptAt = ThreadStateMachine.never
             services.deadlines.remove(head.owner.thread)
         }
+    }
+
+    /// The values of the thread's context were read.
+    mutating func setSpace(_ space: ContextSpaceStateMachine) {
+        head.setSpace(space)
+        setSweep()
     }
 
     /// Sets the usage of a run, for the event that ends it.

@@ -30,6 +30,11 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
             case approvalForbidden
             case approvalDataInvalid
             case leaseLost
+            case stateConflict
+            case stateForbidden
+            case stateUnknownSpace
+            case stateTooManyKeys
+            case stateValueTooLarge
             case order(OrderRule)
             case wire(WireError.Code)
             case log(EventLogError.Code)
@@ -94,6 +99,16 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
         public static let approvalDataInvalid = Code(value: .approvalDataInvalid)
         /// An event comes from a worker that does not work for the run, or no longer.
         public static let leaseLost = Code(value: .leaseLost)
+        /// A value of a context has another version than its change is for.
+        public static let stateConflict = Code(value: .stateConflict)
+        /// A value of a context is changed by somebody who may not, or is one that only the service writes.
+        public static let stateForbidden = Code(value: .stateForbidden)
+        /// There is no such context, or it is not for the one who asks.
+        public static let stateUnknownSpace = Code(value: .stateUnknownSpace)
+        /// A context has as many values as it may.
+        public static let stateTooManyKeys = Code(value: .stateTooManyKeys)
+        /// A value of a context, or all of them together, would be too large.
+        public static let stateValueTooLarge = Code(value: .stateValueTooLarge)
 
         /// An order rule's code.
         public static func order(_ rule: OrderRule) -> Code { Code(value: .order(rule)) }
@@ -133,6 +148,11 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
             case .approvalForbidden: "approval.forbidden"
             case .approvalDataInvalid: "approval.data_invalid"
             case .leaseLost: "lease.lost"
+            case .stateConflict: "state.conflict"
+            case .stateForbidden: "state.forbidden"
+            case .stateUnknownSpace: "state.unknown_space"
+            case .stateTooManyKeys: "state.too_many_keys"
+            case .stateValueTooLarge: "state.value_too_large"
             case .order(let rule): rule.rawValue
             case .wire(let code): code.description
             case .log(let code): code.description
@@ -189,7 +209,8 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
             .cursorUnknown, .retentionUnsupported, .emptyBatch,
             .keyConflict, .runUnknown, .runNotStarted, .runNotOpen, .runPaused, .commandUnsupported,
             .commandInvalid, .approvalUnknown, .approvalResolved, .approvalExpired, .approvalForbidden,
-            .approvalDataInvalid, .leaseLost, .order, .wire, .sink:
+            .approvalDataInvalid, .leaseLost, .stateConflict, .stateForbidden, .stateUnknownSpace, .stateTooManyKeys,
+            .stateValueTooLarge, .order, .wire, .sink:
             false
         }
     }

@@ -151,6 +151,10 @@ public final class AgentRuntime: Sendable {
             environment: environment, deadlines: deadlines, watchers: watchers, refusals: refusals,
             queueNotice: queueNotice, slotGate: slotGate, recoveryPolicies: recoveryPolicies,
             takingUp: takingUp, approvalRights: approvalRights)
+        services.contextOpening.set { user, thread async throws(AgentEventsError) in
+            try await self.context(user: user, thread: thread)
+        }
+        defer { services.contextOpening.set(nil) }
         try await withTaskCancellationHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for pump in pumps {
@@ -160,6 +164,7 @@ public final class AgentRuntime: Sendable {
                 }
                 group.addTask(executorPreference: environment.backgroundExecutor) {
                     guard try await self.repair(opening, services) else { return }
+                    try await self.watchExpiries(services)
                     self.lifecycle.start(services)
                     await withDiscardingTaskGroup { group in
                         group.addTask { await self.contexts.giveBackIdle(services) }
@@ -225,6 +230,18 @@ public final class AgentRuntime: Sendable {
             guard commit.refusal == nil else { return false }
             commit.close()
             throw error
+        }
+    }
+
+    /// Has threads looked at when values of their contexts expire that earlier processes have set. When that cannot be read the
+    /// runtime stops.
+    private func watchExpiries(_ services: RuntimeServices) async throws(AgentEventsError) {
+        do throws(EventLogError) {
+            for (owner, time) in try await services.expiries.load() { deadlines.set(owner, at: time) }
+        } catch {
+            guard commit.refusal == nil else { return }
+            commit.close()
+            throw AgentEventsError(error)
         }
     }
 
@@ -338,8 +355,10 @@ public final class AgentRuntime: Sendable {
     /// the log when it is not in memory.
     ///
     /// - Throws: ``AgentEventsError``: `thread.forbidden` when the thread belongs to another user,
-    ///   `runtime.not_running`, or an error of the log.
+    ///   `state.unknown_space` when it is one for the values of another user (``ContextSpace``), `runtime.not_running`, or an
+    ///   error of the log.
     public func context(user: UserID, thread: ThreadID) async throws(AgentEventsError) -> ExecutionContext {
+        if ContextThread.isReserved(thread), ContextThread(thread)?.user != user { throw .unknownSpace() }
         let services: RuntimeServices
         if let running = try lifecycle.services() {
             services = running
@@ -369,7 +388,14 @@ public final class AgentRuntime: Sendable {
     /// The user that a thread belongs to; `nil` when it has no event, and nobody is about to emit into it.
     package func owner(of thread: ThreadID) async throws(EventLogError) -> UserID? {
         if let owner = knownOwner(of: thread) { return owner }
+        if let found = contexts.lookedUpOwner(of: thread) { return found ?? contexts.context(of: thread)?.user }
         return try await log.thread(thread)?.user ?? contexts.context(of: thread)?.user
+    }
+
+    /// Looks threads up together that are about to be used one after the other, and then runs the body: what it asks of each of them
+    /// that is not in memory (its owner, its context) takes no look-up of its own.
+    package func lookingUp<Result>(_ threads: Set<ThreadID>, _ body: () async -> Result) async -> Result {
+        await contexts.lookingUp(threads, in: log, body)
     }
 
     // MARK: Deletion
@@ -403,6 +429,7 @@ public final class AgentRuntime: Sendable {
         }
         await context.didDelete()
         refusals.forget(context.owner)
+        services.expiries.forget(thread)
         erasure?.begin()
         storage?.didRemove(of: user)
     }

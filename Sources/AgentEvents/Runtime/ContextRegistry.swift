@@ -45,6 +45,7 @@ struct ContextRegistry<Waiter> {
     private var young: [ThreadID: ExecutionContext] = [:]
     private var old: [ThreadID: ExecutionContext] = [:]
     private var opening: [ThreadID: [Waiter]] = [:]
+    private var lookedUp = LookedUpThreads()
     private let maximumIdleContexts: Int
     /// From this many entries on, those that are of no use any longer are looked for.
     private var sweptCount = 1024
@@ -57,6 +58,8 @@ struct ContextRegistry<Waiter> {
         /// Events of a context that was given back may still be on their way into the log; those of other threads do
         /// not matter.
         case open(after: UInt64)
+        /// The same, of a thread that is known to have no event.
+        case openNew
         /// Somebody else is opening it; wait, then ask again.
         case wait
     }
@@ -69,12 +72,14 @@ struct ContextRegistry<Waiter> {
             return .wait
         }
         if waiter == nil { opening[thread] = [] }
+        if case .hasNoEvent = lookedUp[thread] { return .openNew }
         return .open(after: known[thread]?.offered.latest ?? 0)
     }
 
     /// - Parameter committed: everything up to there is committed.
     /// - Returns: those who waited for it.
     mutating func didOpen(_ context: ExecutionContext, committed: UInt64) -> [Waiter] {
+        lookedUp.didOpen(context.thread)
         known[context.thread] = Entry(context)
         if known.count >= sweptCount {
             forgetGone(committed: committed)
@@ -89,6 +94,29 @@ struct ContextRegistry<Waiter> {
     mutating func didFailToOpen(_ thread: ThreadID) -> [Waiter] {
         opening.removeValue(forKey: thread) ?? []
     }
+
+    // MARK: Threads that are looked up together
+
+    /// Somebody is about to read the log for some threads.
+    ///
+    /// - Returns: those of them of which nothing is in memory, and which nobody else looks up; ``endLookUp(_:)`` follows.
+    mutating func beginLookUp(_ threads: some Sequence<ThreadID>) -> [ThreadID] {
+        var begun: [ThreadID] = []
+        for thread in threads where known[thread] == nil && opening[thread] == nil && lookedUp.begin(thread) {
+            begun.append(thread)
+        }
+        return begun
+    }
+
+    /// What the log had.
+    ///
+    /// - Parameter owner: `nil` for a thread without events.
+    mutating func didLookUp(_ thread: ThreadID, owner: UserID?) { lookedUp.found(thread, owner: owner) }
+
+    mutating func endLookUp(_ threads: [ThreadID]) { for thread in threads { lookedUp.end(thread) } }
+
+    /// What a look-up that has not ended found, of a thread of which no context was opened since it began.
+    func lookedUp(_ thread: ThreadID) -> LookedUpThreads.Finding? { lookedUp[thread] }
 
     private mutating func use(_ context: ExecutionContext) {
         if young.count >= maximumIdleContexts / 2 { rotate() }

@@ -70,7 +70,8 @@ public actor ExecutionContext {
     /// - Throws: ``AgentEventsError``; then nothing changed (I4).
     @discardableResult
     public func emit(_ draft: EventDraft) async throws(AgentEventsError) -> EventID {
-        guard !services.isContended, let accepted = try path.accept(draft, waits: false) else {
+        guard !services.isContended, draft.payload.lapse == nil, let accepted = try path.accept(draft, waits: false)
+        else {
             return try await emitSettled(draft, waits: false)
         }
         if accepted.hasHeldHalves { keepForHalves() }
@@ -130,7 +131,7 @@ public actor ExecutionContext {
 
     /// Several events without a key.
     private func emit(_ drafts: [EventDraft], _ emission: Emission) async throws(AgentEventsError) -> EmitReceipt {
-        if !services.isContended, let batch = try acceptAtOnce(drafts, emission) {
+        if !services.isContended, !emission.needsValues(for: drafts), let batch = try acceptAtOnce(drafts, emission) {
             if batch.accepted.isFull { await services.commit.waitForCapacity() }
             return batch.receipt
         }
@@ -252,12 +253,14 @@ public actor ExecutionContext {
 
     /// Ends what is overdue, and has the thread looked at when something else may be.
     func sweep() async throws(AgentEventsError) {
+        if try await lacksExpiringValues() { try await loadSpace() }
         // Where others write too, what is overdue is ended before any decision, also before this one.
         _ = try await settled { () async throws(AgentEventsError) -> Accepted? in
             try path.sweep()
             return nil
         }
         keepForHalves()
+        try await noteNextExpiry()
     }
 
     /// Whether something came for a run that is hosted outside since a time, and more can be expected.
@@ -276,6 +279,7 @@ public actor ExecutionContext {
         _ drafts: [EventDraft],
         _ emission: Emission
     ) async throws(AgentEventsError) -> AcceptedBatch {
+        try await prepareValues(for: drafts, emission)
         if let batch = try acceptAtOnce(drafts, emission) { return batch }
         return try await acceptAfterLookUp(drafts, emission)
     }
@@ -283,7 +287,10 @@ public actor ExecutionContext {
     /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
     private func acceptAtOnce(_ drafts: [EventDraft], _ emission: Emission) throws(AgentEventsError) -> AcceptedBatch? {
         guard !drafts.isEmpty else { throw AgentEventsError(.emptyBatch, "a batch has at least one event") }
-        if emission.author != nil { try path.checkLease(of: drafts, emission) }
+        if emission.author != nil {
+            try path.checkLease(of: drafts, emission)
+            try checkValues(in: drafts, emission)
+        }
         if emission.checksAnswers { try checkAnswers(in: drafts, emission) }
         guard let batch = try path.accept(drafts, emission) else { return nil }
         keepForHalves()
@@ -336,6 +343,7 @@ public actor ExecutionContext {
         guard ownership != .foreign else { throw .forbidden(thread) }
         if contention.mustCatchUp() { try await catchUp() }
         while true {
+            if try await lacksExpiringValues() { try await loadSpace() }
             if let ended = try path.endOverdue() {
                 _ = contention.decided(.offered)
                 if try await settle(ended.position) == .catchUp { try await catchUp() }

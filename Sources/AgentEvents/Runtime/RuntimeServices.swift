@@ -31,6 +31,10 @@ final class RuntimeServices: Sendable {
     let watchers: ThreadWatchers
     /// What was refused lately.
     let refusals: Refusals
+    /// Knows the threads whose contexts have values that expire.
+    let expiries: ExpiringThreads
+    /// Opens contexts of other threads.
+    let contextOpening = ContextOpening()
     /// The answers to commands that made no event.
     let rememberedCommands = Mutex(RememberedCommands())
 
@@ -68,6 +72,7 @@ final class RuntimeServices: Sendable {
         self.approvalRights = approvalRights
         self.watchers = watchers
         self.refusals = refusals
+        expiries = ExpiringThreads(log, generation: generation)
     }
 }
 

@@ -34,18 +34,32 @@ final class ThreadContexts: Sendable {
                     continuation.resume()
                 }
             case .open(let position):
-                let context: ExecutionContext
-                do throws(AgentEventsError) {
-                    context = try await open(user: user, thread: thread, after: position, services)
-                } catch {
-                    for waiter in registry.withLock({ $0.didFailToOpen(thread) }) { waiter.resume() }
-                    throw error
+                return try await open(thread, services) { () async throws(AgentEventsError) in
+                    try await open(user: user, thread: thread, after: position, services)
                 }
-                let committed = services.commit.committedPosition
-                for waiter in registry.withLock({ $0.didOpen(context, committed: committed) }) { waiter.resume() }
-                return context
+            case .openNew:
+                return try await open(thread, services) { () async throws(AgentEventsError) in
+                    try await openNew(ThreadOwner(thread: thread, user: user), services)
+                }
             }
         }
+    }
+
+    private func open(
+        _ thread: ThreadID,
+        _ services: RuntimeServices,
+        _ make: () async throws(AgentEventsError) -> ExecutionContext
+    ) async throws(AgentEventsError) -> ExecutionContext {
+        let context: ExecutionContext
+        do throws(AgentEventsError) {
+            context = try await make()
+        } catch {
+            for waiter in registry.withLock({ $0.didFailToOpen(thread) }) { waiter.resume() }
+            throw error
+        }
+        let committed = services.commit.committedPosition
+        for waiter in registry.withLock({ $0.didOpen(context, committed: committed) }) { waiter.resume() }
+        return context
     }
 
     /// Whether another process has opened the thread of a context meanwhile, for another user.
@@ -73,15 +87,54 @@ final class ThreadContexts: Sendable {
             try await services.commit.waitForCommit(of: position)
             return try await services.log.thread(thread)
         }
-        guard let record else {
-            try await throwIfDeleted(thread, services)
-            return ExecutionContext(head: ThreadHead(owner, services), services: services)
-        }
+        guard let record else { return try await openNew(owner, services) }
         guard record.user == user else { throw .forbidden(thread) }
         let head = try await mapLogError { () async throws(EventLogError) in
-            try await ThreadHead(record, owner, services)
+            var head = try await ThreadHead(record, owner, services)
+            // What expires is removed before the next event.
+            if try await services.expiries.mayHave(thread) {
+                head.setSpace(
+                    ContextSpaceStateMachine(try await ThreadFold.state(of: thread, in: services.log).entries))
+            }
+            return head
         }
         return ExecutionContext(head: head, services: services)
+    }
+
+    /// A thread that has no event; one that was deleted has none either.
+    private func openNew(
+        _ owner: ThreadOwner,
+        _ services: RuntimeServices
+    ) async throws(AgentEventsError) -> ExecutionContext {
+        try await throwIfDeleted(owner.thread, services)
+        return ExecutionContext(head: ThreadHead(owner, services), services: services)
+    }
+
+    /// Looks several threads up together, so that each of them is opened without a look-up of its own while the body runs.
+    ///
+    /// Those that the log cannot be asked for are opened as always, and meet its error then.
+    func lookingUp<Result>(
+        _ threads: Set<ThreadID>,
+        in log: any EventLog,
+        _ body: () async -> Result
+    ) async -> Result {
+        let asked = registry.withLock { $0.beginLookUp(threads) }
+        let records = try? await log.threads(asked)
+        registry.withLock { registry in
+            for (thread, record) in zip(asked, records ?? []) { registry.didLookUp(thread, owner: record?.user) }
+        }
+        let result = await body()
+        registry.withLock { $0.endLookUp(asked) }
+        return result
+    }
+
+    /// The user of a thread, as a look-up that is under way has found it; `.some(nil)` for a thread without events.
+    func lookedUpOwner(of thread: ThreadID) -> UserID?? {
+        switch registry.withLock({ $0.lookedUp(thread) }) {
+        case .hasNoEvent: .some(nil)
+        case .belongs(let user): .some(user)
+        case .asked, .outdated, nil: nil
+        }
     }
 
     private func throwIfDeleted(_ thread: ThreadID, _ services: RuntimeServices) async throws(AgentEventsError) {

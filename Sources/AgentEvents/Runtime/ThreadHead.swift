@@ -397,6 +397,8 @@ extension ThreadHead {
             case .idleInQueue(let run, let milliseconds):
                 let reason = RunFailure.silence(of: milliseconds)
                 return .measured(run, .agentCancelled(AgentCancelled(reason: reason, durationMilliseconds: 0)))
+            case .value(let update):
+                return EventDraft(.stateUpdated(update))
             case .idle(let root, let milliseconds):
                 return .measured(
                     root, .agentFailed(AgentFailed(error: .lost(after: milliseconds), durationMilliseconds: 0)))
@@ -406,6 +408,9 @@ extension ThreadHead {
 
     /// The items taken as overdue at a time were not ended: they will be taken again.
     package mutating func lookAgain(at time: Timestamp) { machine.lookAgain(at: time) }
+
+    /// The values of the thread's context were read.
+    package mutating func setSpace(_ space: ContextSpaceStateMachine) { machine.setSpace(space) }
 
     /// A run that was taken up waits for an answer, which no event shows.
     package mutating func waitAgain(_ run: RunID, at time: Timestamp) { machine.waitAgain(run, at: time) }

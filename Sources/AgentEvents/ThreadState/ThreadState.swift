@@ -65,9 +65,10 @@ extension ThreadState {
         public var runByteCount = 256 * 1024
         /// The most entries of the shared state; at least 1. Removed ones go first, then the one that changed longest
         /// ago.
-        public var entryCount = 256
-        /// The most bytes of the entries' keys and values, together.
-        public var entryByteCount = 256 * 1024
+        public var entryCount = 1024
+        /// The most bytes of the entries' keys and values, together. The values of a context (``ContextLimits``) fit in, with room
+        /// for what only the service writes.
+        public var entryByteCount = 1152 * 1024
         /// The most bytes of the text of a run's current thought, of which the end is kept.
         public var thoughtByteCount = 16 * 1024
 

@@ -21,7 +21,7 @@ extension ThreadState {
             messages.append(Message(message, at: event.time))
             closeMessage(at: messages.count - 1)
         case .stateUpdated(let update):
-            set(Entry(update))
+            set(Entry(update, at: event.time))
         case .agentQueued(let queued):
             enqueue(queued, by: event)
         case .agentStarted(let started):

@@ -351,13 +351,16 @@ extension ThreadState.Entry {
         members.add("value", value)
         members.add("removed", isRemoved ? .bool(true) : nil)
         members.add("expires_at", expiresAt)
+        members.add("by", by)
+        members.add("time", time)
         return members.json
     }
 
     fileprivate init(from reader: inout MemberReader) throws(WireError) {
         self.init(
             key: try reader.text("key"), version: try reader.integer("version", from: 1), value: reader.take("value"),
-            isRemoved: try reader.boolIfPresent("removed") ?? false, expiresAt: try reader.timeIfPresent("expires_at"))
+            isRemoved: try reader.boolIfPresent("removed") ?? false, expiresAt: try reader.timeIfPresent("expires_at"),
+            by: try reader.identifierIfPresent("by"), time: try reader.timeIfPresent("time"))
     }
 }
 

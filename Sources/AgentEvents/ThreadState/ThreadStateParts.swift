@@ -299,8 +299,12 @@ extension ThreadState {
         public let value: JSONValue?
         /// Whether the entry was removed; it is kept for its version.
         public let isRemoved: Bool
-        /// When the entry lapses. It stays here, for a state has no clock.
+        /// When the entry lapses. It stays here, for a state has no clock: readers ask ``ThreadState/entry(_:at:)``.
         public let expiresAt: Timestamp?
+        /// The user who changed it last, as its event says.
+        public let by: UserID?
+        /// The time of its last change; `nil` in a state that an earlier version has written.
+        public let time: Timestamp?
 
         /// The size of what may be long.
         var byteCount: Int { key.utf8.count + (value?.encoded().count ?? 0) }
@@ -308,7 +312,7 @@ extension ThreadState {
 }
 
 extension ThreadState.Entry {
-    init(_ update: StateUpdated) {
+    init(_ update: StateUpdated, at time: Timestamp) {
         let value: JSONValue?
         let isRemoved: Bool
         switch update.change {
@@ -316,6 +320,7 @@ extension ThreadState.Entry {
         case .removed: (value, isRemoved) = (nil, true)
         }
         self.init(
-            key: update.key, version: update.version, value: value, isRemoved: isRemoved, expiresAt: update.expiresAt)
+            key: update.key, version: update.version, value: value, isRemoved: isRemoved, expiresAt: update.expiresAt,
+            by: update.by, time: time)
     }
 }

@@ -159,7 +159,7 @@ package struct MemberReader {
         return 0
     }
 
-    mutating func integerIfPresent(_ name: String, in range: ClosedRange<Int64>) throws(WireError) -> Int64? {
+    package mutating func integerIfPresent(_ name: String, in range: ClosedRange<Int64>) throws(WireError) -> Int64? {
         guard let integer = try integerIfPresent(name, from: range.lowerBound) else { return nil }
         guard integer <= range.upperBound else {
             throw invalid(name, "\(name) must be at most \(range.upperBound), it is \(integer)")

@@ -65,6 +65,10 @@ enum MessageSubject {
     private static func clientMessageProblem(_ input: [UInt8]) -> String? {
         do throws(ProtocolError) {
             let message = try ClientMessage.decode(input, maximumBatchEvents: maximumBatchEvents)
+            let tree = try? input.withUnsafeBytes { input throws(ProtocolError) in
+                try ClientMessage.decodeTree(input, maximumBatchEvents: maximumBatchEvents)
+            }
+            guard message == tree else { return "the short cut reads another message than the tree" }
             guard let tag = message.tag else { return nil }
             return tag.byteCount <= RequestTag.maximumByteCount ? nil : "a tag has \(tag.byteCount) bytes"
         } catch {

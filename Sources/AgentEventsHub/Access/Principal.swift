@@ -159,6 +159,7 @@ extension Principal {
     /// tilde has no such ids.
     func mayChoose(_ thread: ThreadID) -> Bool {
         if isBackend { return true }
+        if ContextThread.isReserved(thread) { return ContextThread(thread)?.user == user }
         let id = thread.rawValue.utf8
         guard let tilde = id.firstIndex(of: UInt8(ascii: "~")) else { return false }
         return id[..<tilde].elementsEqual(user.rawValue.utf8)

@@ -345,7 +345,10 @@ package final class ThreadAccess: Sendable {
 extension ProtocolError {
     /// There is no such thread, or it is somebody else's: nobody is told which.
     package static func unknown(_ thread: ThreadID) -> ProtocolError {
-        ProtocolError(.threadUnknown, "there is no thread \(thread)", threadID: thread)
+        if ContextThread.isReserved(thread) {
+            return ProtocolError(.stateUnknownSpace, "there is no context \(thread)", threadID: thread)
+        }
+        return ProtocolError(.threadUnknown, "there is no thread \(thread)", threadID: thread)
     }
 
     /// The thread was the principal's.

@@ -161,12 +161,15 @@ package struct MessageIntake: Sendable {
         guard let agent = try dispatcher.agent(named: request.agent ?? retried?.agent, in: thread, of: owner) else {
             throw ProtocolError(.agentUnknown, "no agent is served here that could start", threadID: thread)
         }
-        let run = RunRequest(
+        var run = RunRequest(
             thread: thread, owner: owner, author: principal.user, agent: agent,
             policy: try policy(request.policy, of: agent, in: thread), message: nil,
             input: request.input ?? retried?.beginning.input,
             retried: retried, waitsForAnswers: request.waitsForAnswers, trace: principal.trusted(request.trace),
-            run: runtime.configuration.identifiers.runID())
+            run: request.occurrence?.run ?? runtime.configuration.identifiers.runID())
+        run.schedule = request.occurrence?.schedule
+        // An occurrence may have been started before its key was forgotten.
+        run.isRunNew = request.occurrence == nil
         let identity = RequestIdentity(
             key: CommandKey(key, author: principal.user, thread: thread).key, given: key, detail: request.detail)
         return try await take(run, identity, from: principal)
@@ -372,7 +375,8 @@ package struct MessageIntake: Sendable {
             guard let id = result.receipt?.ids.last else { preconditionFailure("a run is queued by an event") }
             let entry = RunQueueStateMachine.Entry(
                 place: place, owner: request.owner, user: request.author, agent: request.agent.name,
-                sequence: id.sequence, queuedAt: queuedAt, notBefore: request.notBefore)
+                sequence: id.sequence, queuedAt: queuedAt, notBefore: request.notBefore,
+                isScheduled: request.schedule != nil)
             dispatcher.settle(admission, as: .queued(entry, settlesUntil: settlesUntil))
         case .given, .refused, .forbidden, .asked:
             dispatcher.settle(admission, as: .nothing)

@@ -124,6 +124,8 @@ package struct StartRequest: Hashable, Sendable {
     package var retryOf: RunID?
     /// Says if it is refused while a question is open in the thread.
     package var waitsForAnswers = false
+    /// The occurrence of a schedule that asks for it; `nil` for a person.
+    var occurrence: ScheduledStarts.Occurrence?
     /// The place in a trace from which it is asked for: that of the run, if it starts at once. One that is queued has none.
     package var trace: TraceContext?
 

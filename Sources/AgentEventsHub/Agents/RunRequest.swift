@@ -21,6 +21,9 @@ struct RunRequest: Sendable {
     var startBy: Timestamp?
     /// The run that this one does again.
     var retried: RetriedRun?
+    /// The schedule that asks; `nil` for a person. Its run is queued in any case, so that its first event names the schedule, and
+    /// that it takes its turn with others.
+    var schedule: ScheduleID?
     /// Says if any agent may answer: none was named.
     var takesAnyAgent = false
     /// Says if it is refused while a question is open in the thread.
@@ -92,7 +95,7 @@ struct RunRequest: Sendable {
         var request = ConcurrencyPolicy.Request(agent: agent.name)
         request.takesAnyAgent = takesAnyAgent
         request.isMessage = message != nil && !isMessageLogged
-        request.hasSlot = rules.hasSlot
+        request.hasSlot = rules.hasSlot && schedule == nil
         request.queueRefusal = rules.queueRefusal
         request.hasBodies = hasBodies
         request.isDelayed = notBefore.map { $0 > time } ?? false
@@ -148,7 +151,7 @@ struct RunRequest: Sendable {
     ) -> ThreadDecision<Outcome> {
         let queued = AgentQueued(
             input: input, messageIDs: messageIDs, by: author, notBefore: notBefore, startBy: startBy,
-            retryOf: retried?.run)
+            scheduleID: schedule, retryOf: retried?.run)
         let drafts = ends + logged(message) + [EventDraft(runID: run, agent: agent.name, .agentQueued(queued))]
         return ThreadDecision(.queued(at: time, settlesUntil: settlesUntil), drafts: drafts)
     }

@@ -7,6 +7,7 @@ package struct CommandIntake: Sendable {
     private let access: ThreadAccess
     /// Takes what asks for a run.
     private let intake: MessageIntake
+    private let usage: ServiceLimits
     /// Says if an agent takes a command of the application's own.
     private let takesCustom: @Sendable (AgentName, CommandName) -> Bool
 
@@ -14,11 +15,13 @@ package struct CommandIntake: Sendable {
         runtime: AgentRuntime,
         access: ThreadAccess,
         intake: MessageIntake,
+        usage: ServiceLimits,
         takesCustom: @escaping @Sendable (AgentName, CommandName) -> Bool
     ) {
         self.runtime = runtime
         self.access = access
         self.intake = intake
+        self.usage = usage
         self.takesCustom = takesCustom
     }
 
@@ -73,7 +76,7 @@ package struct CommandIntake: Sendable {
     ) async throws(ProtocolError) -> Accepted {
         let thread = request.thread
         if let accepted = try await begin(request, as: principal) { return accepted }
-        let owner = try await owner(of: thread, request.use, for: principal, answer)
+        let owner = try await owner(of: thread, request.use, opens: request.opensSpace, for: principal, answer)
         let signed: Signed
         switch request.body.kind {
         case .run(let action, let reason):
@@ -88,6 +91,9 @@ package struct CommandIntake: Sendable {
             signed = .answer(signedAnswer)
         case .revoke(let tool):
             signed = .revoke(tool, by: principal.user)
+        case .value(var change):
+            change.by = principal.user
+            signed = .value(change)
         case .start, .message:
             preconditionFailure("what asks for a run was taken before")
         }
@@ -102,7 +108,9 @@ package struct CommandIntake: Sendable {
                 position: receipt.position)
         } catch {
             // It was opened meanwhile for somebody else, of whom the principal may not be to know.
-            if error.code == .threadForbidden { _ = try await self.owner(of: thread, request.use, for: principal, nil) }
+            if error.code == .threadForbidden {
+                _ = try await self.owner(of: thread, request.use, opens: false, for: principal, nil)
+            }
             if error.code == .threadDeleted { throw try await access.refusal(ofDeleted: thread, for: principal.user) }
             var failure = ProtocolError(error, threadID: thread)
             if failure.code == .approvalDataInvalid, let fault = error.cause as? WireError {
@@ -124,7 +132,7 @@ package struct CommandIntake: Sendable {
     ) async throws(ProtocolError) -> Accepted? {
         let begun: MessageIntake.Answer
         switch request.body.kind {
-        case .run, .answer, .revoke:
+        case .run, .answer, .revoke, .value:
             return nil
         case .message(let message):
             let asked = MessageRequest(
@@ -158,6 +166,7 @@ package struct CommandIntake: Sendable {
         case run(RunCommand)
         case answer(ApprovalAnswer)
         case revoke(ToolName, by: UserID)
+        case value(ContextChange)
     }
 
     private func carryOut(
@@ -170,6 +179,8 @@ package struct CommandIntake: Sendable {
             return try await context.carryOut(answer, key: key)
         case .revoke(let tool, let user):
             return try await context.carryOutRevocation(of: tool, by: user, key: key)
+        case .value(let change):
+            return try await context.carryOut(change, key: key)
         case .run(let command):
             return try await context.carryOut(command, key: key) { agent in
                 guard case .custom(let name, value: _) = command.action else { return false }
@@ -187,10 +198,12 @@ package struct CommandIntake: Sendable {
 
     /// The user of a thread in which the principal may command, or answer.
     ///
+    /// - Parameter opens: whether one for the values of the principal is opened that has no events yet.
     /// - Throws: ``ProtocolError``; `thread.unknown` also for a thread without events: there is nothing to command.
     private func owner(
         of thread: ThreadID,
         _ use: ThreadUse,
+        opens: Bool,
         for principal: Principal,
         _ answer: RightsAnswer?
     ) async throws(ProtocolError) -> UserID {
@@ -201,8 +214,10 @@ package struct CommandIntake: Sendable {
         } else {
             try await access.check(use, of: thread, owner: owner, by: principal)
         }
-        guard let owner else { throw .unknown(thread) }
-        return owner
+        if let owner { return owner }
+        guard opens, let space = ContextThread(thread), space.user == principal.user else { throw .unknown(thread) }
+        if let refusal = usage.opening(of: thread, for: space.user, by: principal) { throw refusal }
+        return space.user
     }
 
     /// - Returns: `nil` for a thread without events.
@@ -226,11 +241,17 @@ extension ProtocolError {
 }
 
 extension CommandRequest {
+    /// Whether the first value of a user's space opens it.
+    fileprivate var opensSpace: Bool {
+        guard case .value(let change) = body.kind, case .set = change.kind else { return false }
+        return true
+    }
+
     /// An answer takes less than other commands, and so does taking one back.
     var use: ThreadUse {
         switch body.kind {
         case .answer, .revoke: .approve
-        case .run, .start, .message: .command
+        case .run, .start, .message, .value: .command
         }
     }
 }

@@ -12,7 +12,8 @@ extension AgentEventsHub: Service {
 
     /// Runs the hub until it is shut down gracefully, or its task is cancelled. Call it once.
     ///
-    /// - Throws: `AgentEventsError` when the log cannot be opened or fails, or the hub is run already.
+    /// - Throws: `AgentEventsError` when the log cannot be opened or fails, or the hub is run already; ``ScheduleError`` when a
+    ///   schedule of the application is in a zone that is not known on this machine.
     public func run() async throws {
         try await run {
             try await self.runtime.waitForStart()
@@ -31,6 +32,7 @@ extension AgentEventsHub: Service {
         serving server: @escaping @Sendable () async throws -> Void,
         until shutdown: @escaping @Sendable () async throws -> Void = { try await gracefulShutdown() }
     ) async throws {
+        try schedules.checkGiven()
         try life.begin()
         do {
             try await runParts(server, shutdown)

@@ -33,6 +33,8 @@ public final class AgentEventsHub: Sendable {
     /// Stops agents that nobody follows; `nil` when they work although nobody looks.
     let orphans: OrphanedRuns?
     let onUnresponsiveAgents: @Sendable (_ count: Int) -> Void
+    /// The schedules by which agents are started.
+    public var schedules: Schedules { services.schedules }
     /// Where the metrics of the hub and of what is around it are made.
     package let metrics: any MetricsFactory
     /// Counts the requests that did not come as they should.
@@ -50,6 +52,8 @@ public final class AgentEventsHub: Sendable {
     ///   - linkTokenSigner: signs the tokens of share links, which the authenticator accepts. Default: none, and there are no
     ///     share links.
     ///   - authenticator: authenticates requests, over every transport that has credentials.
+    ///   - schedules: those of the application, beside those that users have made; new ones begin with their next occurrence.
+    ///     ``schedules`` takes further ones while the hub runs. Default: none.
     ///   - onUnresponsiveAgents: called at the end of a shutdown when agents ignore the cancellation of their tasks: their runs
     ///     are ended, the connections closed and the log is complete, but ``run()`` returns only when these agents do. A
     ///     process that does not want to wait for them exits here.
@@ -61,6 +65,7 @@ public final class AgentEventsHub: Sendable {
         authorizer: (any Authorizer)? = nil,
         authenticator: any Authenticator = NoAuthentication(),
         linkTokenSigner: (any LinkTokenSigner)? = nil,
+        schedules: [Schedule] = [],
         configuration: HubConfiguration = HubConfiguration(),
         logger: Logger,
         onUnresponsiveAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in },
@@ -68,7 +73,7 @@ public final class AgentEventsHub: Sendable {
     ) {
         self.init(
             runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
-            linkTokenSigner: linkTokenSigner, configuration: configuration,
+            linkTokenSigner: linkTokenSigner, schedules: schedules, configuration: configuration,
             limits: configuration.streamLimits(needsCredentials: authenticator.needsCredentials),
             metrics: MetricsSystem.factory,
             logger: logger, onUnresponsiveAgents: onUnresponsiveAgents, onLateResult: onLateResult)
@@ -80,6 +85,7 @@ public final class AgentEventsHub: Sendable {
         authorizer: (any Authorizer)?,
         authenticator: any Authenticator,
         linkTokenSigner: (any LinkTokenSigner)? = nil,
+        schedules: [Schedule] = [],
         configuration: HubConfiguration,
         limits: StreamLimits,
         metrics: any MetricsFactory,
@@ -113,7 +119,7 @@ public final class AgentEventsHub: Sendable {
             runtime: runtime, authorizer: authorizer ?? Self.defaultAuthorizer(for: runtime),
             authenticator: authenticator, linkTokenSigner: linkTokenSigner, limits: limits, usage: usage,
             metrics: StreamMetrics(factory: metrics), logger: logger, dispatcher: dispatcher,
-            configuration: configuration, orphans: orphans)
+            configuration: configuration, schedules: schedules, orphans: orphans)
         self.authenticator = MeasuredAuthenticator(
             services.authenticator, environment: runtime.environment, audit: configuration.audit, factory: metrics)
         gauges = HubGauges(log: runtime.log, readiness: readiness, dispatcher: dispatcher, factory: metrics)
@@ -254,6 +260,10 @@ public final class AgentEventsHub: Sendable {
     package var commands: CommandIntake { services.commands }
     /// Carries out what people ask about the members of their threads; `nil` when they are kept elsewhere.
     package var members: MemberIntake? { services.members }
+    /// Carries out what people ask about their schedules.
+    package var scheduleIntake: ScheduleIntake {
+        ScheduleIntake(runtime: runtime, access: services.access, schedules: services.schedules)
+    }
     /// Deletes threads.
     package var deletions: DeletionIntake { services.deletions }
     /// Takes the messages of users.

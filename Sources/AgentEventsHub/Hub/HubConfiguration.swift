@@ -50,6 +50,10 @@ public struct HubConfiguration: Sendable {
     /// The time for which a worker keeps its runs, and may come back to them, after the last thing that was heard from it. At least
     /// a second. Default: 30 seconds.
     public var workerLease: Duration = .seconds(30)
+    /// The folder with the files of the time zone database (TZif), for the local times of ``Schedule``s. `nil`: where systems have it,
+    /// such as `/usr/share/zoneinfo` (package `tzdata`). Without it there is UTC alone: a schedule in another zone is refused, and one
+    /// that is stored rests, which the log says. Default: `nil`.
+    public var zoneFolder: String?
     /// The time after which an agent is stopped that works in a thread which nobody follows: a guard of costs. Its run ends as
     /// `agent_cancelled`, reason `orphaned`, between that time and a quarter more. One that waits for a person, or is paused
     /// or queued, is left alone. Default: `nil`: agents work although nobody looks, and a client that is gone stops nothing.
@@ -92,6 +96,9 @@ public struct HubConfiguration: Sendable {
     public var limits: LimitConfiguration?
 
     public init() {}
+
+    /// The rules of zones.
+    var zones: any ZoneSource { zoneFolder.map { ZoneFolder(paths: [$0]) } ?? ZoneFolder() }
 
     /// The limits on runs.
     var queueLimits: RunQueueStateMachine.Limits {

@@ -12,9 +12,18 @@ struct EmittedAnswers {
     private(set) var first: Int?
 
     /// - Throws: ``ProtocolError`` `event.field_not_allowed` for one that says who answers, `approval.forbidden` for an entry of
-    ///   the shared state that answers later questions (``ApprovalGrant``).
+    ///   the shared state that answers later questions (``ApprovalGrant``), and `state.forbidden` for one that only the service
+    ///   writes.
     init(_ drafts: [EventDraft], in thread: ThreadID, root: DraftRoot) throws(ProtocolError) {
         for index in drafts.indices {
+            if case .stateUpdated(let update) = drafts[index].payload, !update.isGrant,
+                ContextChange.isReserved(update.key)
+            {
+                throw ProtocolError(
+                    .stateForbidden,
+                    "keys that begin with \(ContextChange.reservedPrefix) are the service's: use another key",
+                    index: index, path: root.path(of: index) + ".data.key", threadID: thread)
+            }
             if case .stateUpdated(let update) = drafts[index].payload, update.isGrant {
                 throw ProtocolError(
                     .approvalForbidden,

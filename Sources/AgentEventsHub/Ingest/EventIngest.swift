@@ -130,6 +130,14 @@ package struct EventIngest: Sendable {
         }
     }
 
+    /// Whether nothing has to be looked up for a thread.
+    func isInMemory(_ thread: ThreadID) -> Bool { runtime.knownOwner(of: thread) != nil }
+
+    /// Looks threads up together that the body emits into.
+    func lookingUp<Result>(_ threads: Set<ThreadID>, _ body: () async -> Result) async -> Result {
+        await runtime.lookingUp(threads, body)
+    }
+
     /// The context of the thread, when it is known without a question, and without the log, that the request is allowed.
     private func allowedContext(
         of request: EmitRequest,
@@ -161,6 +169,12 @@ package struct EventIngest: Sendable {
     ) throws(ProtocolError) {
         if principal.actsAs == .everybody { return }
         for index in drafts.indices {
+            if case .stateUpdated(let update) = drafts[index].payload, let by = update.by, !principal.mayEmit(as: by) {
+                throw ProtocolError(
+                    .wire(.fieldNotAllowed),
+                    "by names a user for whom these credentials may not emit: leave it out, or use credentials with act_as",
+                    index: index, path: root.path(of: index) + ".data.by", threadID: thread)
+            }
             guard case .userMessage(let message) = drafts[index].payload, !principal.mayEmit(as: message.userID)
             else { continue }
             throw ProtocolError(

@@ -13,6 +13,23 @@ struct EmissionBatch: Sendable {
     let commands: CommandIntake
 
     func run() async -> [EmissionReply] {
+        let threads = unknownThreads
+        // One alone is looked up where it is needed.
+        guard threads.count > 1 else { return await carryOut() }
+        return await ingest.lookingUp(threads) { await carryOut() }
+    }
+
+    /// The threads that are emitted into and are not in memory.
+    private var unknownThreads: Set<ThreadID> {
+        var threads: Set<ThreadID> = []
+        for item in items where item.refusal == nil {
+            guard case .emit(let request) = item.request, !ingest.isInMemory(request.thread) else { continue }
+            threads.insert(request.thread)
+        }
+        return threads
+    }
+
+    private func carryOut() async -> [EmissionReply] {
         var replies: [EmissionReply] = []
         replies.reserveCapacity(items.count)
         // No epoch is as large.

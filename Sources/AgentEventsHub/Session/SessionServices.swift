@@ -41,6 +41,8 @@ final class SessionServices: Sendable {
     let commands: CommandIntake
     /// The programs outside that work for agents.
     let workers: Workers
+    /// Starts runs at their times.
+    let schedules: Schedules
     /// Those who may use threads besides their users; `nil` when somebody else knows that.
     private let threadMembers: ThreadMembers?
     private let backupFolder: String?
@@ -57,6 +59,7 @@ final class SessionServices: Sendable {
         logger: Logger,
         dispatcher: AgentDispatcher,
         configuration: HubConfiguration,
+        schedules: [Schedule],
         orphans: OrphanedRuns?
     ) {
         self.runtime = runtime
@@ -86,9 +89,11 @@ final class SessionServices: Sendable {
         intake = MessageIntake(
             runtime: runtime, access: access, usage: usage, dispatcher: dispatcher, configuration: configuration,
             threadIDs: ThreadIDSource(store: store, environment: environment))
-        commands = CommandIntake(runtime: runtime, access: access, intake: intake) {
+        commands = CommandIntake(runtime: runtime, access: access, intake: intake, usage: usage) {
             dispatcher.takes($1, agent: $0)
         }
+        self.schedules = Schedules(
+            runtime: runtime, intake: intake, given: schedules, zones: configuration.zones, logger: logger)
         workers = dispatcher.workers
         workers.checkRights { [access] principal, thread, owner in
             do throws(ProtocolError) {
@@ -186,6 +191,7 @@ final class SessionServices: Sendable {
             runtime: runtime, access: access, backupFolder: backupFolder, consumers: consumers, members: threadMembers,
             didChange: { [self] in memberChanged($0, in: $1) }
         ) { [self] thread in
+            schedules.forget(thread)
             pages.removeAll()
             try await delivery.endSubscriptions(to: thread)
             pages.removeAll()
@@ -242,6 +248,7 @@ final class SessionServices: Sendable {
             group.addTask { await self.access.questions.run() }
             group.addTask { await self.threadMembers?.run() }
             group.addTask { await self.consumers?.run() }
+            group.addTask { await self.schedules.run() }
         }
     }
 
@@ -255,5 +262,6 @@ final class SessionServices: Sendable {
         access.revocations.finish()
         threadMembers?.finish()
         consumers?.finish()
+        schedules.finish()
     }
 }

@@ -1,14 +1,14 @@
-import AgentEvents
+package import AgentEvents
 
 /// What can be seen of an event in the bytes of the log without decoding it. The members of the envelope stand in one order, and
 /// no text before the time has a quotation mark in it.
-enum EventGlance {
+package enum EventGlance {
     private static let start = Array(#"{"type":""#.utf8)
     private static let time = Array(#","time":""#.utf8)
     private static let quotationMark = UInt8(ascii: "\"")
 
     /// The type; `nil` for one that is not in this version's catalogue.
-    static func type(of bytes: [UInt8]) -> EventType? {
+    package static func type(of bytes: [UInt8]) -> EventType? {
         guard bytes.starts(with: start) else { return nil }
         let rest = bytes[start.count...]
         guard let end = rest.firstIndex(of: quotationMark) else { return nil }

@@ -69,6 +69,8 @@ package struct ThreadListRequest: Hashable, Sendable {
     }
 
     fileprivate func matches(_ summary: ThreadSummary) -> Bool {
+        // No conversation.
+        if ContextThread.isReserved(summary.thread) { return false }
         if let status, summary.status != status { return false }
         if let agent, !summary.agents.contains(agent) { return false }
         guard let text else { return true }
@@ -201,7 +203,9 @@ struct ThreadListing: Sendable {
     private func read(_ thread: ThreadID, _ principal: Principal) async throws -> (ThreadRecord, UInt64)? {
         do {
             return try await reading.reading(thread, for: principal) { ($0, $1) }
-        } catch let error as ProtocolError where error.code == .threadUnknown || error.code == .threadDeleted {
+        } catch let error as ProtocolError
+            where [.threadUnknown, .stateUnknownSpace, .threadDeleted].contains(error.code)
+        {
             return nil
         }
     }

@@ -17,8 +17,8 @@ struct AGUIStateMachine: StreamTranslation {
     /// True if the client receives the messages of the thread first, because it may not have all of them.
     private var isJoin: Bool
     private var history = AGUIHistory()
-    /// The shared state of the thread: of its events only those that change it are applied, with the bounds of the fold.
-    private var shared = ThreadState()
+    /// The shared state of the thread: of its events only those that change it are applied, with bounds of its own.
+    private var shared = ThreadState(limits: Self.sharedLimits)
     private(set) var runs = StreamedRuns()
     private var lastCursor: Cursor?
     private var hasBegun = false
@@ -236,6 +236,14 @@ struct AGUIStateMachine: StreamTranslation {
         case .agentQueued, .inputTaken, .usageReported, .userMessage, .stateUpdated, .unknown:
             return []
         }
+    }
+
+    /// Each change is told with all of the state, so that less of it is kept than in a snapshot of the service.
+    private static var sharedLimits: ThreadState.Limits {
+        var limits = ThreadState.Limits()
+        limits.entryCount = 256
+        limits.entryByteCount = 256 * 1024
+        return limits
     }
 
     private var state: JSONObject {

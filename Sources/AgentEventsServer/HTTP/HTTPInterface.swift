@@ -39,6 +39,9 @@ package struct HTTPInterface<Context: RequestContext>: Sendable {
         let refusals = RefusalsRoute(hub: hub, access: access)
         let members = MembersRoute(hub: hub, access: access)
         let deletion = DeletionRoute(hub: hub, access: access)
+        let values = ContextRoute(
+            hub: hub, access: access, maximumBodyByteCount: hub.configuration.maximumMessageByteCount)
+        let schedules = SchedulesRoute(hub: hub, access: access)
         let stream = StreamRoute(origins: hub.origins, access: access, readiness: hub.readiness)
         add(
             "threads",
@@ -64,6 +67,13 @@ package struct HTTPInterface<Context: RequestContext>: Sendable {
                 Route(.post) { try await messages.respond(to: $0, $1) },
             ], to: router)
         add("messages", [Route(.post) { request, _ in try await messages.open(request) }], to: router)
+        add("threads/:thread/context", [Route(.get) { try await values.list($0, $1) }], to: router)
+        add(
+            "threads/:thread/context/:key",
+            [
+                Route(.get) { try await values.find($0, $1) }, Route(.put) { try await values.put($0, $1) },
+                Route(.delete, parameters: ["if_version"]) { try await values.remove($0, $1) },
+            ], to: router)
         add("threads/:thread/commands", [Route(.post) { try await commands.respond(to: $0, $1) }], to: router)
         add("threads/:thread/members", [Route(.get) { try await members.list($0, $1) }], to: router)
         add(
@@ -73,6 +83,13 @@ package struct HTTPInterface<Context: RequestContext>: Sendable {
                 Route(.delete) { try await members.remove($0, $1) },
             ], to: router)
         add("threads/:thread/links", [Route(.post) { try await members.makeLink($0, $1) }], to: router)
+        add("schedules", [Route(.get) { request, _ in try await schedules.list(request) }], to: router)
+        add(
+            "schedules/:schedule",
+            [
+                Route(.get) { try await schedules.find($0, $1) }, Route(.put) { try await schedules.put($0, $1) },
+                Route(.delete) { try await schedules.remove($0, $1) },
+            ], to: router)
         add("stream", [Route(.get) { try await stream.respond(to: $0, $1) }], to: router)
     }
 

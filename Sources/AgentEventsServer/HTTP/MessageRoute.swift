@@ -33,7 +33,7 @@ struct MessageRoute: Sendable {
         return Self.response(try await intake.open(message, key: key, from: principal))
     }
 
-    private static func response(_ answer: MessageIntake.Answer) -> Response {
+    static func response(_ answer: MessageIntake.Answer) -> Response {
         var json: JSONObject = ["thread_id": answer.thread.json]
         json["message_id"] = answer.message?.json
         json["run_id"] = answer.run?.json

@@ -28,16 +28,17 @@ extension ProtocolError.Code.Name {
             .bodyEncodingInvalid, .subprotocolUnknown, .keyInvalid, .subscriptionExists,
             .subscriptionUnknown, .acknowledgementNotSent, .acknowledgementNotStored, .consumerUnsupported,
             .authenticationInURL, .runDeadline, .toolTimedOut, .retentionUnsupported, .commandInvalid,
-            .commandKeyMissing, .memberUnsupported, .deletionUnsupported, .threadsUnlisted:
+            .commandKeyMissing, .memberUnsupported, .deletionUnsupported, .threadsUnlisted, .scheduleInvalid,
+            .scheduleUnsupported, .hookBodyInvalid:
             .badRequest
         case .authenticationMissing, .authenticationInvalid, .authenticationExpired, .authenticationRevoked,
-            .subjectChanged:
+            .subjectChanged, .hookSignatureInvalid:
             .unauthorized
         case .policyNotAllowed, .threadForbidden, .scopeMissing, .approvalForbidden, .originForbidden, .hostForbidden,
-            .memberForbidden:
+            .memberForbidden, .stateForbidden:
             .forbidden
         case .threadUnknown, .agentUnknown, .pathUnknown, .commandUnknown, .runUnknown, .approvalUnknown,
-            .memberUnknown, .deletionUnknown, .leaseUnknown:
+            .memberUnknown, .deletionUnknown, .leaseUnknown, .stateUnknownSpace, .scheduleUnknown, .hookUnknown:
             .notFound
         case .threadDeleted: .gone
         case .approvalDataInvalid: .unprocessableContent
@@ -45,15 +46,15 @@ extension ProtocolError.Code.Name {
         case .notAcceptable: .notAcceptable
         case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict, .threadBusy, .commandUnsupported,
             .runNotStarted, .runNotOpen, .runPaused, .approvalResolved, .approvalExpired, .tooManyMembers,
-            .tooManyLinks, .stateTooFar, .workerAgentTaken, .leaseLost:
+            .tooManyLinks, .tooManySchedules, .stateTooFar, .stateConflict, .workerAgentTaken, .leaseLost:
             .conflict
-        case .bodyTooLarge, .batchTooLarge, .messageTooLarge: .contentTooLarge
+        case .bodyTooLarge, .batchTooLarge, .messageTooLarge, .stateValueTooLarge: .contentTooLarge
         case .mediaTypeUnknown, .contentEncodingUnknown: .unsupportedMediaType
         case .expectationUnknown: .expectationFailed
         case .upgradeRequired, .versionUnknown: .upgradeRequired
         case .tooManySubscriptions, .threadQueueFull, .userQueueFull, .tooManyCommands, .rateLimited, .tooManyConnects,
             .tooManyConnections, .tooManyUserConnections, .tooManyAuthenticationFailures, .tooManyThreads,
-            .tooManyMessages:
+            .tooManyMessages, .stateTooManyKeys:
             .tooManyRequests
         case .storageLimit, .storageFull: .insufficientStorage
         case .headersTooLarge: .requestHeaderFieldsTooLarge

@@ -24,7 +24,7 @@ extension CommandBody {
         case .start(var start) where start.trace == nil:
             start.trace = trace
             body.kind = .start(start)
-        case .message, .start, .run, .answer, .revoke:
+        case .message, .start, .run, .answer, .revoke, .value:
             break
         }
         return body

@@ -20,7 +20,10 @@ extension Response {
     /// The answer to a request that failed: `{"error":{…}}`.
     init(_ error: ProtocolError) {
         self.init(status: error.status, json: error.body)
-        if error.status == .unauthorized { headers[.wwwAuthenticate] = error.challenge }
+        // A signature is no credentials that a client could be asked for.
+        if error.status == .unauthorized, error.code != .hookSignatureInvalid {
+            headers[.wwwAuthenticate] = error.challenge
+        }
         if error.status == .serviceUnavailable { headers[.retryAfter] = Self.retrySeconds }
         if let seconds = error.retryAfterSeconds { headers[.retryAfter] = "\(seconds)" }
         if error.code == .contentEncodingUnknown { headers[.acceptEncoding] = ContentCoding.accepted }

@@ -366,6 +366,8 @@ export interface Entry {
   value?: Json;
   removed?: true;
   expires_at?: Time;
+  by?: string;
+  time?: Time;
 }
 
 export interface Progress {
@@ -411,6 +413,10 @@ export interface Details {
   decision?: Decision;
   by?: string;
   cursor?: Cursor;
+  /** Of a value of the context, the version it has now. */
+  version?: Integer;
+  value?: Json;
+  time?: Time;
 }
 
 export interface Grant {
@@ -446,6 +452,16 @@ export interface RespondOptions extends Keyed {
   grant?: Grant;
 }
 
+export interface RemoveOptions extends Keyed {
+  /** Only if the value has this version, 0 for one that is not there. Else it is refused with `state.conflict`, and what is there. */
+  if_version?: Integer;
+}
+
+export interface SetOptions extends RemoveOptions {
+  /** For how many milliseconds the value is there; for ever by default. */
+  ttl_ms?: Integer;
+}
+
 export interface StopOptions extends Keyed {
   /** By default all runs that are open. */
   run?: string;
@@ -474,6 +490,8 @@ export interface Ended {
 /** A thread as of the last frame. Another object in each frame in which something changed, and elements that did not change are the same. */
 export interface ThreadView {
   readonly state: ThreadState;
+  /** The values of the thread's context by their keys, without those whose time is over. */
+  readonly values: ReadonlyMap<string, Json>;
   /** What was to be caught up has come. */
   readonly live: boolean;
   readonly recovered: Recovered | null;
@@ -510,6 +528,8 @@ export interface Thread extends EventTarget, AsyncIterable<AgentEvent> {
   readonly id: string;
   /** After the last event that came. */
   readonly state: ThreadState;
+  /** The values of the thread's context by their keys, without those whose time is over by the clock of the page. */
+  readonly values: ReadonlyMap<string, Json>;
   readonly cursor: Cursor | null;
   readonly live: boolean;
   readonly recovered: Recovered | null;
@@ -527,6 +547,9 @@ export interface Thread extends EventTarget, AsyncIterable<AgentEvent> {
   respond(approvalId: string, decision: boolean | 'approved' | 'denied', options?: RespondOptions): Promise<Accepted>;
   /** Answers all that are open. */
   respondAll(decision: boolean | 'approved' | 'denied', options?: { data?: Json }): Promise<Accepted[]>;
+  /** Sets a value of the thread's context, which all who read the thread see. */
+  set(key: string, value: Json, options?: SetOptions): Promise<Accepted>;
+  remove(key: string, options?: RemoveOptions): Promise<Accepted>;
   /** Ends runs on the service. `disconnect` only leaves. */
   stop(options?: StopOptions): Promise<Accepted>;
   /** Leaves the thread: nothing comes any longer, and its runs go on. */

@@ -59,8 +59,8 @@ const EMPTY = {
   format: 1, cursor: null, messages: [], runs: [], queue: [], calls: [], approvals: [], entries: [],
   dropped: { messages: 0, runs: 0, entries: 0 },
   limits: {
-    message_count: 200, message_bytes: 524288, run_count: 100, run_bytes: 262144, entry_count: 256,
-    entry_bytes: 262144, thought_bytes: 16384,
+    message_count: 200, message_bytes: 524288, run_count: 100, run_bytes: 262144, entry_count: 1024,
+    entry_bytes: 1179648, thought_bytes: 16384,
   },
 };
 const LISTS = ['messages', 'runs', 'queue', 'calls', 'approvals', 'resolved_approvals', 'entries'];
@@ -157,11 +157,11 @@ export class Fold {
         break;
       }
       case 'state_updated': {
-        const { key, version, removed, expires_at } = data;
+        const { key, version, removed, expires_at, by } = data;
         const index = s.entries.findIndex(entry => entry.key === key);
         if (version <= s.entries[index]?.version) break;
         if (index >= 0) s.entries.splice(index, 1);
-        s.entries.push(keeping('value', data, { key, version, removed, expires_at }));
+        s.entries.push(keeping('value', data, { key, version, removed, expires_at, by, time }));
         // A removed entry goes first: all that it still tells is its version.
         s.dropped.entries += drop(s.entries, s.limits.entry_count, s.limits.entry_bytes, undefined,
           () => Math.max(0, s.entries.slice(0, -1).findIndex(entry => entry.removed)));
@@ -464,6 +464,7 @@ class Thread extends Teller {
   #parts = [];
   #known;
   #acknowledged;
+  #expiry;
   #view;
 
   constructor(client, id, { after, consumer, merge, signal } = {}) {
@@ -482,6 +483,11 @@ class Thread extends Teller {
   get state() { return this.#fold.state; }
   get cursor() { return this.#fold.cursor; }
   get live() { return this._machine.live; }
+  /** Without what is over, whether its removal has come or not. */
+  get values() {
+    return new Map(this.state.entries.filter(entry => !entry.removed && this.#left(entry) > 0)
+      .map(({ key, value }) => [key, value]));
+  }
   get ended() { return new Map(this.state.runs.filter(isEnd).map(run => [run.run_id, endOf(run)])); }
 
   // Fields, to be handed to useSyncExternalStore as they are.
@@ -507,9 +513,15 @@ class Thread extends Teller {
     return Promise.all(this.state.approvals.map(({ approval_id, run_id: run }) => this.respond(approval_id, decision, { run, data })));
   }
 
+  set(name, value, { key, ...rest } = {}) { return this.command('set', { key, data: { key: name, value, ...rest } }); }
+
+  remove(name, { key, ...rest } = {}) { return this.command('remove', { key, data: { key: name, ...rest } }); }
+
   stop({ key, run, reason } = {}) {
     return this.command('stop', { key, run, as_of: this.cursor ?? undefined, data: reason && { reason } });
   }
+
+  #left = ({ expires_at }) => (expires_at ? Date.parse(expires_at) - this.#client._now() : Infinity);
 
   disconnect() { this.#client._remove(this); }
 
@@ -646,8 +658,11 @@ class Thread extends Teller {
   }
 
   _draw() {
-    const { state, live, recovered, ended, error } = this;
-    this.#view = { state, live, recovered, ended, error };
+    const { state, values, live, recovered, ended, error } = this;
+    this.#view = { state, values, live, recovered, ended, error };
+    clearTimeout(this.#expiry);
+    const left = Math.min(...state.entries.map(this.#left).filter(left => left > 0));
+    if (left < 2 ** 31 && this._machine.phase !== 'over') this.#expiry = setTimeout(() => this.#client._paint(this), left);
     for (const listener of this.#listeners) {
       try {
         listener();
@@ -668,7 +683,6 @@ export class AgentEvents extends Teller {
   _list = Symbol(); // The id of the list of threads.
   #closing = new AbortController();
   #Socket;
-  #now;
   #store;
   #target;
   #url;
@@ -707,7 +721,7 @@ export class AgentEvents extends Teller {
     if (!WebSocket) throw new AgentEventsError('client.no_websocket', 'there is no WebSocket: give one as an option');
     this._random = random;
     this.#Socket = WebSocket;
-    this.#now = now;
+    this._now = now;
     this.#target = networkTarget;
     this.#store = cursorStore;
     this.#source = token;
@@ -899,7 +913,7 @@ export class AgentEvents extends Teller {
     this.#asksInMessage = !this.#asksInMessage;
     const protocols = ['agent-events.v1', ...(token && !inMessage ? [`bearer.${token}`] : [])];
     const socket = this.#socket = new this.#Socket(this.#url.href, protocols);
-    this.#heard = this.#now();
+    this.#heard = this._now();
     this.#watch();
     const ifCurrent = work => event => socket === this.#socket && work(event);
     socket.onopen = ifCurrent(() => inMessage && socket.send(stringify({ op: 'auth', token })));
@@ -909,7 +923,7 @@ export class AgentEvents extends Teller {
   }
 
   #hear(text) {
-    this.#heard = this.#now();
+    this.#heard = this._now();
     this.#stop('probe');
     let message;
     try {
@@ -1013,14 +1027,14 @@ export class AgentEvents extends Teller {
 
   /** Looks at the clock, since timers of a page that sleeps do not run. */
   #isAlive() {
-    if (this.#socket && Math.abs(this.#now() - this.#heard) >= this.#heartbeat * 2) this.#drop();
+    if (this.#socket && Math.abs(this._now() - this.#heard) >= this.#heartbeat * 2) this.#drop();
     return this.#socket !== undefined;
   }
 
   #watch() {
     this.#stop('watch');
     if (!this.#isAlive()) return;
-    const now = this.#now();
+    const now = this._now();
     if (now >= this.#refreshAt) this.#refresh();
     const due = Math.min(this.#heard + this.#heartbeat * 2, this.#refreshAt, now + 25_000) - now;
     this.#start('watch', Math.max(due, 10), () => this.#watch());
@@ -1044,7 +1058,7 @@ export class AgentEvents extends Teller {
   async #obtained(isReplaced, otherwise) {
     const attempt = this.#attempt;
     const source = this.#source;
-    const isFresh = !isReplaced && this.#token && this.#expiresAt - this.#now() > 30_000;
+    const isFresh = !isReplaced && this.#token && this.#expiresAt - this._now() > 30_000;
     const asked = typeof source !== 'function' ? source : isFresh ? this.#token : this.#obtaining ??= (async () => source())();
     try {
       const token = await asked;
@@ -1064,7 +1078,7 @@ export class AgentEvents extends Teller {
   }
 
   #replaced(expires_at) {
-    const now = this.#now();
+    const now = this._now();
     this.#refreshing = undefined;
     this.#expiresAt = Date.parse(expires_at) || Infinity;
     const life = this.#expiresAt - now;
@@ -1082,7 +1096,7 @@ export class AgentEvents extends Teller {
 
   #failedToReplace() {
     this.#refreshing = undefined;
-    this.#refreshAt = this.#now() + 5000;
+    this.#refreshAt = this._now() + 5000;
     this.#watch();
   }
 

@@ -42,6 +42,7 @@ public struct AgentEventsService: Service {
     ///   - linkTokenSigner: signs the tokens of share links, which the authenticator accepts. Default: none, and there are no
     ///     share links.
     ///   - authenticator: authenticates requests. `NoAuthentication` is refused on any address but loopback.
+    ///   - schedules: those of the application; users make others over HTTP. Default: none.
     ///   - extensions: the protocols of others that it speaks beside its own, such as those of `AgentEventsInterop`. Default: none.
     ///   - metrics: what `GET /metrics` answers on the internal listener, and on that for metrics; `nil` when there are none.
     ///   - onInternalListening: called once with the port of the internal listener, before `onListening`.
@@ -56,6 +57,7 @@ public struct AgentEventsService: Service {
         authorizer: (any Authorizer)? = nil,
         authenticator: any Authenticator = NoAuthentication(),
         linkTokenSigner: (any LinkTokenSigner)? = nil,
+        schedules: [Schedule] = [],
         configuration: ServiceConfiguration = ServiceConfiguration(),
         extensions: [ServiceExtension] = [],
         logger: Logger,
@@ -68,7 +70,7 @@ public struct AgentEventsService: Service {
     ) {
         let hub = AgentEventsHub(
             runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
-            linkTokenSigner: linkTokenSigner, configuration: configuration.hub, logger: logger,
+            linkTokenSigner: linkTokenSigner, schedules: schedules, configuration: configuration.hub, logger: logger,
             onUnresponsiveAgents: onUnresponsiveAgents,
             onLateResult: onLateResult)
         self.hub = hub
@@ -91,6 +93,9 @@ public struct AgentEventsService: Service {
         self.onListening = onListening
     }
 
+    /// The schedules by which agents are started: further ones can be kept while the service runs.
+    public var schedules: Schedules { hub.schedules }
+
     /// Has other settings count from now on, of those that can change while the service runs: ``ServiceConfiguration/limits``,
     /// ``ServiceConfiguration/maximumConnections`` and ``ServiceConfiguration/allowedOrigins``. Connections that are open stay, with
     /// the rates that they began with.
@@ -112,7 +117,8 @@ public struct AgentEventsService: Service {
 
     /// Runs the service until it is shut down gracefully, or its task is cancelled. Call it once.
     ///
-    /// - Throws: ``ServiceError`` when it cannot listen, `AgentEventsError` when the log cannot be opened or fails.
+    /// - Throws: ``ServiceError`` when it cannot listen, `AgentEventsError` when the log cannot be opened or fails, `ScheduleError`
+    ///   when a schedule of the application is in a zone that is not known on this machine.
     public func run() async throws {
         try configuration.listener.check()
         // A unix socket has its permissions instead.

@@ -130,6 +130,22 @@ package final class ConnectionTicket: Sendable {
         }
     }
 
+    /// Has a signature checked that stands in the place of credentials, unless those of the address have not counted too often.
+    ///
+    /// - Parameter verify: what it throws counts as credentials that do not count.
+    func check<Value>(_ verify: () throws(ProtocolError) -> Value) throws(ProtocolError) -> Value {
+        let address = address
+        if let refusal = usage.refusalOfCredentials(from: address) { throw refusal }
+        do throws(ProtocolError) {
+            let value = try verify()
+            onAuthenticated()
+            return value
+        } catch {
+            usage.recordAuthenticationFailure(from: address)
+            throw error
+        }
+    }
+
     /// The principal of ``authenticate(_:by:)`` where nothing has to be waited for; `nil` where it has to, and where the credentials
     /// do not count, which is found, told and counted there.
     func admitAtOnce(_ credentials: Credentials, by authenticator: any Authenticator) -> Principal? {

@@ -4,6 +4,7 @@ public import AsyncHTTPClient
 import Crypto
 import NIOCore
 import NIOHTTP1
+import Synchronization
 
 /// Sends events to an address: one `POST` for each batch, signed, with a body of `{"events":[…]}` in which each event
 /// has the exact bytes of the log.
@@ -30,6 +31,10 @@ import NIOHTTP1
 /// `{"events":[],"deletions":[{"type":"thread_deleted","thread_id":…,"time":…}]}`, which is taken, or tried again, like one with
 /// events. No event of the thread follows it.
 ///
+/// With a choice of events the receiver gets those and no others, in the same order, and a batch without any is passed over in
+/// silence: the sink is as far as it would be with all. Only a receiver that has refused the last request is asked by an empty list,
+/// `{"events":[]}`, so that it is known whether it takes anything at all. Deletions are always told.
+///
 /// One request is under way at a time. It is not cut short when the runtime stops, but by its time limit.
 public struct WebhookSink: EventSink {
     /// The shortest secret, in bytes.
@@ -39,6 +44,9 @@ public struct WebhookSink: EventSink {
     private let url: String
     private let secret: [UInt8]
     private let headers: HTTPHeaders
+    /// `nil` for all.
+    private let events: Set<EventType>?
+    private let receiver = Receiver()
     private let timeLimit: TimeAmount
     private let client: HTTPClient
     private let clock: WallClock
@@ -47,6 +55,8 @@ public struct WebhookSink: EventSink {
     ///   - url: where events go, `https` or `http`.
     ///   - secret: known to the receiver, who checks the signature with it; at least 16 bytes.
     ///   - headers: sent with each request, such as `Authorization`.
+    ///   - events: the types of events that are sent, such as `EventType.runEnds` and `approvalRequested`, so that a phone need not
+    ///     know of the rest. `nil` for all, also those that this version does not know. Default: `nil`.
     ///   - timeout: the longest time that a request takes in all. Default: 10 seconds.
     ///   - client: makes the requests; its owner shuts it down. Default: the shared one.
     ///   - clock: tells the time that is signed.
@@ -56,6 +66,7 @@ public struct WebhookSink: EventSink {
         url: String,
         secret: [UInt8],
         headers: [String: String] = [:],
+        events: Set<EventType>? = nil,
         timeout: Duration = .seconds(10),
         client: HTTPClient = .shared,
         clock: WallClock = .system
@@ -78,6 +89,7 @@ public struct WebhookSink: EventSink {
         self.url = url
         self.secret = secret
         self.headers = HTTPHeaders(headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+        self.events = events
         timeLimit = TimeAmount(timeout)
         self.client = client
         self.clock = clock
@@ -85,10 +97,33 @@ public struct WebhookSink: EventSink {
 
     /// - Throws: ``WebhookError``: `webhook.refused`, `webhook.gone`, `webhook.unreachable`.
     public func receive(_ batch: SinkBatch) async throws {
-        try await send(Self.body(of: batch), idempotencyKey: Self.idempotencyKey(of: batch))
+        let chosen = chosen(of: batch)
+        guard !chosen.events.isEmpty || receiver.hasRefused else { return }
+        try await send(
+            Self.body(of: chosen), idempotencyKey: Self.idempotencyKey(of: chosen.events.isEmpty ? batch : chosen))
+    }
+
+    private func chosen(of batch: SinkBatch) -> SinkBatch {
+        guard let events else { return batch }
+        return SinkBatch(
+            events: batch.events.filter { event in
+                EventGlance.type(of: event.bytes).map { events.contains($0) } ?? false
+            })
+    }
+
+    /// What is known of the receiver, from one request to the next.
+    private final class Receiver: Sendable {
+        private let refused = Mutex(false)
+
+        var hasRefused: Bool {
+            get { refused.withLock { $0 } }
+            set { refused.withLock { $0 = newValue } }
+        }
     }
 
     private func send(_ body: [UInt8], idempotencyKey: String) async throws {
+        // Until it has taken this one.
+        receiver.hasRefused = true
         let answer: WebhookAnswer
         do {
             // By a future, which does not look at cancellation: the last batch of a runtime that stops is sent in a
@@ -103,6 +138,7 @@ public struct WebhookSink: EventSink {
             throw WebhookError(.unreachable, "the receiver did not answer: \(error)", cause: error)
         }
         guard answer.isTaken else { throw WebhookError.refused(by: answer, now: clock.now()) }
+        receiver.hasRefused = false
     }
 
     private func request(with body: [UInt8], _ idempotencyKey: String) throws -> HTTPClient.Request {

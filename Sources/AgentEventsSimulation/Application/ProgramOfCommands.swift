@@ -73,6 +73,8 @@ final class ProgramOfCommands: Sendable {
                 grant: answer.grant, thread: thread, key: key, timeout: timeout)
         case .revoke(let tool):
             return try await client.revokeGrant(for: tool, thread: thread, key: key, timeout: timeout)
+        case .value:
+            return try await client.command(body, thread: thread, key: key, timeout: timeout)
         }
     }
 }

@@ -22,7 +22,7 @@ struct CommandJudge {
         case .answer(let given):
             for cursor in answer.cursors.dropLast() { checkPause(at: cursor, log) }
             if let cursor = answer.cursors.last { check(cursor, given, request, log) }
-        case .revoke:
+        case .revoke, .value:
             // A state that is no event of a run.
             break
         case .run(let action, reason: _):
@@ -40,7 +40,7 @@ struct CommandJudge {
         case .message: witness.count(.messageCommanded)
         case .start: witness.count(.startCommanded)
         case .answer: if answer.outcome == .unchanged { witness.count(.answerUnchanged) }
-        case .revoke: break
+        case .revoke, .value: break
         case .run(.custom, reason: _): if answer.outcome == .done { witness.count(.customCommandTaken) }
         case .run: break
         }
@@ -119,7 +119,7 @@ struct CommandJudge {
         switch request.body.kind {
         case .answer(let answer): check(error, answer, request, log)
         case .message, .start: MessageJudge(witness).count(error)
-        case .revoke: break
+        case .revoke, .value: break
         case .run: if error.code == .commandUnsupported { witness.count(.customCommandRefused) }
         }
     }

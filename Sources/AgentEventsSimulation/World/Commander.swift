@@ -185,7 +185,7 @@ extension CommandBody {
     fileprivate var asksForRun: Bool {
         switch kind {
         case .message, .start: true
-        case .run, .answer, .revoke: false
+        case .run, .answer, .revoke, .value: false
         }
     }
 }

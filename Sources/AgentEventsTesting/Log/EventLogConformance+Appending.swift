@@ -55,6 +55,8 @@ extension EventLogConformance {
             "a run that was queued and started at once is open once, from where it was queued: \(String(describing: open))"
         )
         check(try await log.thread("t_3") == nil, "a thread without events is nil")
+        let together = try await log.threads(["t_3", "t_1", "t_3"])
+        check(together == [nil, try await log.thread("t_1"), nil], "threads that are looked up together")
     }
 
     /// A run is known by its id in its thread from its first event on, also when it has ended, and no other is.

@@ -32,6 +32,7 @@ struct CommandCommand: AsyncParsableCommand {
               agent-events command t_1 stop --as-of 3-57 --reason "wrong folder"
               agent-events command t_1 message --text "No, started" --policy rollback
               agent-events command t_1 start --retry-of r_7
+              agent-events command t_1 set --entry city --data '"Berlin"' --ttl 3600
               agent-events command t_1 editor.undo --run r_7 --data '{"steps":2}'
             """)
 
@@ -42,7 +43,8 @@ struct CommandCommand: AsyncParsableCommand {
 
     @Argument(
         help:
-            "message, start, stop, pause, resume, answer, revoke, or a command of your application's own, with a dot in its name."
+            "message, start, stop, pause, resume, answer, revoke, set, remove, or a command of your application's own, with a dot in its "
+            + "name."
     )
     var name: String
 
@@ -67,6 +69,7 @@ struct CommandCommand: AsyncParsableCommand {
     @OptionGroup(title: "Options for stop, pause and resume") var runs: RunOptions
     @OptionGroup(title: "Options for answer") var answer: AnswerOptions
     @OptionGroup(title: "Options for message and start") var request: RequestOptions
+    @OptionGroup(title: "Options for set and remove") var values: ValueOptions
 
     func validate() throws {
         guard giveUp >= 0, giveUp <= 86_400 else { throw ValidationError("--give-up is from 0 to 86400 seconds") }
@@ -75,7 +78,7 @@ struct CommandCommand: AsyncParsableCommand {
 
     /// The command as one of the protocol; what is wrong with it is said before anything is sent.
     private func body() throws -> CommandBody {
-        for option in runs.given + answer.given + request.given { try option.check(for: name) }
+        for option in runs.given + answer.given + request.given + values.given { try option.check(for: name) }
         let data = try data.map { try Self.json($0, of: "--data") }
         var members: JSONObject = ["name": .string(name)]
         members["run_id"] = runs.run.map { .string($0.rawValue) }
@@ -87,6 +90,8 @@ struct CommandCommand: AsyncParsableCommand {
             case .message: try request.message(with: data)
             case .start: try request.start(with: data)
             case .revoke: try answer.revocation(with: data)
+            case .set: try values.setting(with: data)
+            case .remove: try values.removal(with: data)
             case nil: data
             }
         do throws(ProtocolError) {

@@ -203,3 +203,55 @@ struct RequestOptions: ParsableArguments {
         return .object(members)
     }
 }
+
+struct ValueOptions: ParsableArguments {
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The key of the value; --data is the value itself, as JSON.", valueName: "key"))
+    var entry: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "set: after how many seconds the value is removed. Default: it stays.", valueName: "seconds"))
+    var ttl: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "Only if the value has this version; 0 for one that is not there.", valueName: "version"))
+    var ifVersion: Int64?
+
+    var given: [GivenOption] {
+        [
+            GivenOption("--entry", entry, [.set, .remove]), GivenOption("--ttl", ttl, [.set]),
+            GivenOption("--if-version", ifVersion, [.set, .remove]),
+        ].compactMap { $0 }
+    }
+
+    private static let longestTime = 366.0 * 86_400
+
+    func validate() throws {
+        if let ttl, !(ttl >= 0.001 && ttl <= Self.longestTime) {
+            throw ValidationError("--ttl is from 0.001 to \(Int(Self.longestTime)) seconds")
+        }
+    }
+
+    func setting(with data: JSONValue?) throws -> JSONValue? {
+        guard let entry else { return try removal(with: data) }
+        guard let data else { throw ValidationError("a value is given with --data, as JSON") }
+        var members: JSONObject = ["key": .string(entry), "value": data]
+        members["ttl_ms"] = ttl.map { .integer(Int64(($0 * 1000).rounded())) }
+        members["if_version"] = ifVersion.map { .integer($0) }
+        return .object(members)
+    }
+
+    func removal(with data: JSONValue?) throws -> JSONValue? {
+        guard let entry else {
+            guard given.isEmpty, data != nil else { throw ValidationError("a value is named with --entry") }
+            return data
+        }
+        guard data == nil else { throw ValidationError("what is removed is named with --entry: leave --data out") }
+        var members: JSONObject = ["key": .string(entry)]
+        members["if_version"] = ifVersion.map { .integer($0) }
+        return .object(members)
+    }
+}

@@ -95,6 +95,9 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup
     var interop: InteropOptions
 
+    @OptionGroup
+    var hooks: HookOptions
+
     @Option(
         help: ArgumentHelp("How long a connection may be silent before it is pinged, in seconds.", valueName: "seconds")
     )
@@ -256,11 +259,12 @@ struct ServeCommand: AsyncParsableCommand {
         if let metrics { MetricsSystem.bootstrap(metrics.exporter) }
         // What is refused is refused before anything is made.
         let sinks = try sinks.sinks(settingAsideIn: inMemory ? nil : folder)
+        let hooks = try hooks.extensions()
         if !inMemory { try makeFolder() }
         try self.sinks.makeFile()
         let audit = inMemory ? nil : try AuditFile(path: "\(folder)/audit.ndjson", logger: logger)
         let surroundings = ServiceSurroundings(
-            level: level, metrics: metrics, audit: audit, notifier: SystemNotifier())
+            level: level, metrics: metrics, audit: audit, notifier: SystemNotifier(), hooks: hooks)
         surroundings.audit?.record(AuditEntry(who: "agent-events", what: "service.started"))
         if inMemory {
             let log = InMemoryEventLog()
@@ -316,7 +320,7 @@ struct ServeCommand: AsyncParsableCommand {
         let service = AgentEventsService(
             runtime: AgentRuntime(log: log, sinks: sinks, configuration: runtime), agents: agents,
             authenticator: authenticator ?? NoAuthentication(), linkTokenSigner: links, configuration: configuration,
-            extensions: interop.extensions, logger: logger,
+            extensions: interop.extensions + surroundings.hooks, logger: logger,
             metrics: surroundings.metrics?.page,
             onInternalListening: { port in internalPorts.change { $0.operators = port } },
             onMetricsListening: { port in internalPorts.change { $0.metrics = port } },

@@ -42,6 +42,15 @@ struct SinkOptions: ParsableArguments {
     var webhookTimeout = 10.0
 
     @Option(
+        name: .customLong("webhook-event"),
+        help: ArgumentHelp(
+            "Send events of this type to the webhook, and of no others: a type such as approval_requested, or run_ends for the last "
+                + "events of runs. May be repeated. Default: all",
+            valueName: "type"),
+        transform: { text throws in try WebhookEvents.read(text) })
+    var webhookEvents: [WebhookEvents] = []
+
+    @Option(
         help: ArgumentHelp(
             "The longest pause before a sink that refuses events is given them again, such as 30s or 1h. Default: 1h",
             valueName: "time"),
@@ -69,6 +78,9 @@ struct SinkOptions: ParsableArguments {
         if webhookCaFile != nil, webhook == nil {
             throw ValidationError("--webhook-ca-file has no meaning without --webhook")
         }
+        if !webhookEvents.isEmpty, webhook == nil {
+            throw ValidationError("--webhook-event has no meaning without --webhook")
+        }
         guard (webhook == nil) == (webhookSecretFile == nil) else {
             throw ValidationError("--webhook and --webhook-secret-file go together")
         }
@@ -88,13 +100,14 @@ struct SinkOptions: ParsableArguments {
             let secret = try Self.secret(in: webhookSecretFile)
             do throws(WebhookError) {
                 let timeout = Duration.seconds(webhookTimeout)
+                let events = webhookEvents.isEmpty ? nil : webhookEvents.reduce(into: []) { $0.formUnion($1.types) }
                 let sink =
                     if let webhookCaFile {
                         try WebhookSink(
-                            url: webhook, secret: secret, timeout: timeout,
+                            url: webhook, secret: secret, events: events, timeout: timeout,
                             client: try WebhookClient.trusting(certificatesIn: webhookCaFile))
                     } else {
-                        try WebhookSink(url: webhook, secret: secret, timeout: timeout)
+                        try WebhookSink(url: webhook, secret: secret, events: events, timeout: timeout)
                     }
                 sinks.append(durable(sink, folder))
             } catch {
@@ -143,5 +156,22 @@ struct SinkOptions: ParsableArguments {
         } catch {
             throw ProgramExit.usage("--webhook-secret-file \(path): \(error.message)")
         }
+    }
+}
+
+/// Types of events, by one word.
+struct WebhookEvents: Hashable {
+    /// The word for the last events of runs.
+    private static let runEnds = "run_ends"
+
+    let types: Set<EventType>
+
+    static func read(_ text: String) throws -> WebhookEvents {
+        if text == runEnds { return WebhookEvents(types: EventType.runEnds) }
+        guard let type = EventType(rawValue: text) else {
+            let known = ([runEnds] + EventType.allCases.map(\.rawValue)).joined(separator: ", ")
+            throw ValidationError("it is one of \(known)")
+        }
+        return WebhookEvents(types: [type])
     }
 }

@@ -28,6 +28,8 @@ extension ServeCommand {
             auth == .jwt && !inMemory ? "\(folder)/\(TokenOptions.linkSecretName)" : nil)
         values["interop"] = UnsetValue(
             "[\(interop.protocols.map(\.rawValue).joined(separator: ", "))]")
+        values["webhook-event"] = UnsetValue(
+            sinks.webhook.map { _ in "[\(EventType.allCases.map(\.rawValue).joined(separator: ", "))]" })
         values["sink-pause"] = UnsetValue(Self.text(SinkRetryPolicy.patient.longestPause))
         values["sink-patience"] = UnsetValue(Self.text(SinkRetryPolicy.patient.minimumRefusalTime))
         values["demo-folder"] = UnsetValue(demo.isOn ? "." : nil)

@@ -1,3 +1,5 @@
+internal import AgentEventsServer
+
 /// The level of the log, the metrics, the audit file and the notices to systemd of a service that runs as a program.
 struct ServiceSurroundings: Sendable {
     let level: ServiceLogHandler.SharedLevel
@@ -6,4 +8,6 @@ struct ServiceSurroundings: Sendable {
     /// `nil` in memory.
     let audit: AuditFile?
     let notifier: SystemNotifier
+    /// What other systems send to.
+    let hooks: [ServiceExtension]
 }

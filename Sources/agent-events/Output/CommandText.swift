@@ -32,7 +32,8 @@ package struct CommandText: Sendable {
         if !details.left.isEmpty { return "nothing that began by then is open" }
         switch CommandWord(rawValue: answer.name) {
         case .stop, .pause, .resume: return "no run is open in this thread"
-        case .answer, .start, .message, .revoke, nil: return "it was so already"
+        case .remove: return "there is no such value"
+        case .answer, .start, .message, .revoke, .set, nil: return "it was so already"
         }
     }
 
@@ -46,6 +47,12 @@ package struct CommandText: Sendable {
         lines += details.left.map { "  left alone: run \(words(for: $0, verb: "is"))" }
         if details.isCursorUnknown {
             lines.append("  the log does not know the event of --as-of: the command was for all open runs")
+        }
+        if let value = details.value {
+            let by = value.by.map { " by \($0)" } ?? ""
+            lines.append(
+                "  version \(value.version)\(by)"
+                    + (value.value.map { ": \(String(decoding: $0.encoded(), as: UTF8.self))" } ?? ""))
         }
         if let resolution = details.resolution {
             let by = resolution.by.map { " by \($0)" } ?? ""

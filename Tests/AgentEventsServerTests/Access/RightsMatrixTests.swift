@@ -115,6 +115,10 @@ struct RightsMatrixTests {
                     ("?protocol=ag-ui-1.0" + $0, nil)
                 }
         ),
+        "GET /v1/threads/{thread}/context": (.use(.read), [("", nil)]),
+        "GET /v1/threads/{thread}/context/{key}": (.use(.read), [("", nil)]),
+        "PUT /v1/threads/{thread}/context/{key}": (.use(.command), [("", #"{"value":1}"#)]),
+        "DELETE /v1/threads/{thread}/context/{key}": (.use(.command), [("", nil)]),
         "GET /v1/threads/{thread}/members": (.use(.share), [("", nil)]),
         "GET /v1/threads/{thread}/members/{subject}": (.use(.share), [("", nil)]),
         "PUT /v1/threads/{thread}/members/{subject}": (.use(.share), [("", #"{"role":"viewer"}"#), ("", "{}")]),
@@ -176,7 +180,9 @@ struct RightsMatrixTests {
             var found: Set<String> = []
             for path in Self.paths(of: hub) {
                 let answer = try await service.client.send(
-                    "OPTIONS", path.replacing("{thread}", with: "aaa-1").replacing("{subject}", with: "somebody"))
+                    "OPTIONS",
+                    path.replacing("{thread}", with: "aaa-1").replacing("{subject}", with: "somebody").replacing(
+                        "{key}", with: "k"))
                 let methods = try #require(answer.headers["allow"], "\(path)").split(separator: ", ")
                 // HEAD is GET without the body.
                 for method in methods where method != "OPTIONS" && method != "HEAD" {
@@ -195,7 +201,7 @@ struct RightsMatrixTests {
             for request in requests {
                 func ask(_ thread: ThreadID) async throws -> RawHTTPClient.Answer {
                     let path = parts[1].replacing("{thread}", with: thread.rawValue)
-                        .replacing("{subject}", with: "somebody")
+                        .replacing("{subject}", with: "somebody").replacing("{key}", with: "k")
                     var headers = guest.headers
                     if parts[0] != "GET" { headers["Idempotency-Key"] = "a-key" }
                     return try await service.client.send(
@@ -288,6 +294,8 @@ struct RightsMatrixTests {
                     case .answer: #","data":{"approval_id":"a_1","decision":"approved"}"#
                     case .message: #","data":{"text":"x"}"#
                     case .revoke: #","data":{"tool":"deploy"}"#
+                    case .set: #","data":{"key":"k","value":1}"#
+                    case .remove: #","data":{"key":"k"}"#
                     }
                 return (
                     word == .answer || word == .revoke ? .either(.approve, .command) : .use(.command),

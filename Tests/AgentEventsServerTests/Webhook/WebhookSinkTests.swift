@@ -64,6 +64,55 @@ struct WebhookSinkTests {
         #expect(Set(received.map { $0.headers["idempotency-key"] }).count == received.count)
     }
 
+    @Test func onlyTheEventsThatAreChosenAreSentInTheirOrder() async throws {
+        let log = InMemoryEventLog()
+        let received = try await WebhookReceiver.run(answering: { _, _ in .init(status: 204) }) { receiver, address in
+            let sink = try WebhookSink(
+                url: address, secret: secret, events: EventType.runEnds.union([.agentStarted]))
+            try await withAgentRuntime(log: log, sinks: [sink], configuration: configuration()) { runtime in
+                for _ in 0..<3 { try await emit(20, runtime) }
+            }
+            return receiver.requests
+        }
+        let sent = try received.flatMap { try JSONValue(parsing: $0.body)["events"]?.arrayValue ?? [] }
+        #expect(
+            sent.map { $0["type"]?.stringValue ?? "" } == [
+                "agent_started", "agent_completed", "agent_started", "agent_completed", "agent_started",
+                "agent_completed",
+            ])
+        // None without an event.
+        #expect(try received.allSatisfy { try JSONValue(parsing: $0.body)["events"]?.arrayValue?.isEmpty == false })
+    }
+
+    /// A receiver that is out of order refuses everything. By an event that is not sent nobody would know.
+    @Test func aReceiverThatRefusesIsNotTakenForOneThatWorks() async throws {
+        let log = InMemoryEventLog()
+        let clock = LeapingClock()
+        let deadLetters = Letters()
+        let sent = try await WebhookReceiver.run(answering: { number, _ in
+            .init(status: number < 40 ? 500 : 204)
+        }) { receiver, address in
+            var sink = DurableSink(
+                try WebhookSink(url: address, secret: secret, events: EventType.runEnds), deadLetters: deadLetters)
+            sink.retry.maximumAttempts = 3
+            sink.retry.minimumRefusalTime = .seconds(1)
+            try await withAgentRuntime(log: log, sinks: [sink], configuration: configuration(clock)) { runtime in
+                for _ in 0..<3 { try await emit(2, runtime) }
+                try await runtime.flushSinks()
+            }
+            return receiver.requests
+        }
+        #expect(deadLetters.count == 0)
+        let events = try sent.dropFirst(40).flatMap { try JSONValue(parsing: $0.body)["events"]?.arrayValue ?? [] }
+        #expect(Set(events.compactMap { $0["id"]?.stringValue }).count == 3)
+    }
+
+    private final class Letters: DeadLetterStore {
+        private let letters = Mutex(0)
+        var count: Int { letters.withLock { $0 } }
+        func append(_ letter: DeadLetter) async throws { letters.withLock { $0 += 1 } }
+    }
+
     @Test func aBatchThatComesAgainHasTheSameKey() async throws {
         let log = InMemoryEventLog()
         let clock = LeapingClock()

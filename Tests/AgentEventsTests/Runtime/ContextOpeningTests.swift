@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTestSupport
 import AgentEventsTesting
 import Synchronization
 import Testing
@@ -95,6 +96,72 @@ import Testing
         }
     }
 
+    // MARK: Looked up together
+
+    @Test func threadsThatAreLookedUpTogetherAreOpenedWithoutAnotherLookUp() async throws {
+        let log = CountingLookUpLog()
+        let new: [ThreadID] = ["t_2", "t_3"]
+        try await withRuntime(log: log) { runtime in
+            try await Self.emit(in: "t_1", runtime)
+            try await runtime.flush()
+        }
+        log.close()
+        try await withRuntime(log: log) { runtime in
+            try await runtime.waitForStart()
+            log.forgetCounts()
+            let sequences = try await runtime.lookingUp(["t_1", "t_2", "t_3"]) {
+                await Result { () async throws in
+                    #expect(try await runtime.owner(of: "t_1") == "u_1")
+                    for thread in new { #expect(try await runtime.owner(of: thread) == nil) }
+                    #expect(log.counts == [:])
+                    var sequences: [UInt64] = []
+                    for thread in ["t_1"] + new { sequences.append(try await Self.emit(in: thread, runtime)) }
+                    return sequences
+                }
+            }.get()
+            #expect(sequences == [2, 1, 1])
+            // What is rebuilt takes its whole record.
+            #expect(log.counts == ["t_1": 1])
+            #expect(log.groups == [["t_1", "t_2", "t_3"]])
+        }
+    }
+
+    /// What was found counts only until somebody opens the thread.
+    @Test func aThreadThatIsOpenedMeanwhileIsLookedUpAgain() async throws {
+        let log = CountingLookUpLog()
+        var configuration = RuntimeConfiguration()
+        configuration.maximumIdleContexts = 2
+        try await withRuntime(configuration, log: log) { runtime in
+            try await runtime.waitForStart()
+            let sequence = try await runtime.lookingUp(["t_1", "t_2"]) {
+                await Result { () async throws in
+                    let given = try await Self.open("t_1", runtime)
+                    try await Self.emit(in: "t_1", runtime)
+                    try await runtime.flush()
+                    for thread in ["t_3", "t_4", "t_5"] as [ThreadID] { _ = try await Self.open(thread, runtime) }
+                    #expect(given.context == nil)
+                    #expect(try await runtime.owner(of: "t_1") == "u_1")
+                    return try await Self.emit(in: "t_1", runtime)
+                }
+            }.get()
+            #expect(sequence == 2)
+        }
+    }
+
+    /// A log that cannot be asked for many says so to each of them.
+    @Test func aLookUpTogetherThatFailsIsDoneAgainForEach() async throws {
+        let log = CountingLookUpLog()
+        try await withRuntime(log: log) { runtime in
+            try await runtime.waitForStart()
+            log.failGroups()
+            let sequence = try await runtime.lookingUp(["t_1", "t_2"]) {
+                await Result { () async throws in try await Self.emit(in: "t_1", runtime) }
+            }.get()
+            #expect(sequence == 1)
+            #expect(log.counts["t_1"] == 1)
+        }
+    }
+
     /// The second one is not left until the first one is in the log.
     @Test func lostRunsAreEndedTogether() async throws {
         let log = InMemoryEventLog()
@@ -130,5 +197,51 @@ import Testing
         }
         log.close()
         #expect(try await log.open().threadsWithOpenRuns == threads)
+    }
+}
+
+/// A log in memory that counts how often its threads are looked up.
+private final class CountingLookUpLog: ForwardingLog {
+    private struct State {
+        var counts: [ThreadID: Int] = [:]
+        var groups: [Set<ThreadID>] = []
+        var failsGroups = false
+    }
+
+    let log = InMemoryEventLog()
+    private let state = Mutex(State())
+
+    /// How often each thread was looked up by itself.
+    var counts: [ThreadID: Int] { state.withLock { $0.counts } }
+    /// The threads that were looked up together.
+    var groups: [Set<ThreadID>] { state.withLock { $0.groups } }
+
+    func forgetCounts() { state.withLock { $0 = State() } }
+    func failGroups() { state.withLock { $0.failsGroups = true } }
+
+    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? {
+        state.withLock { $0.counts[thread, default: 0] += 1 }
+        return try await log.thread(thread)
+    }
+
+    func threads(_ threads: [ThreadID]) async throws(EventLogError) -> [ThreadRecord?] {
+        let fails = state.withLock { state in
+            state.groups.append(Set(threads))
+            return state.failsGroups
+        }
+        if fails { throw EventLogError(.unavailable, "the test says so") }
+        return try await log.threads(threads)
+    }
+
+    func close() { log.close() }
+}
+
+extension Result where Failure == any Error {
+    fileprivate init(_ body: () async throws -> Success) async {
+        do {
+            self = .success(try await body())
+        } catch {
+            self = .failure(error)
+        }
     }
 }

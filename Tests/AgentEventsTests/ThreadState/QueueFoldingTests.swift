@@ -135,7 +135,7 @@ import Testing
             + #""started_at":"2026-11-21T02:10:05.123Z"}],"calls":[],"approvals":[{"run_id":"r_1","approval_id":"a_1","#
             + #""prompt":"Go on?","requested_at":"2026-11-21T02:10:06.123Z"}],"entries":[],"#
             + #""dropped":{"messages":12,"runs":4,"entries":0},"limits":{"message_count":200,"message_bytes":524288,"#
-            + #""run_count":100,"run_bytes":262144,"entry_count":256,"entry_bytes":262144,"thought_bytes":16384}}"#
+            + #""run_count":100,"run_bytes":262144,"entry_count":1024,"entry_bytes":1179648,"thought_bytes":16384}}"#
         let state = try ThreadState(json: JSONValue(parsing: Array(text.utf8)))
         #expect(state.queue == [])
         #expect(state.runs.map(\.isWaiting) == [false])

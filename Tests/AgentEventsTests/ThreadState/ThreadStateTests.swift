@@ -158,8 +158,8 @@ import Testing
                     StateUpdated(version: 4, key: "a", change: .removed, expiresAt: Timestamp(milliseconds: 8))),
                 .stateUpdated(StateUpdated(version: 3, key: "a", change: .value("older than the removal"))),
                 .stateUpdated(StateUpdated(version: 3, key: "b", change: .value("as old"))),
-            ], "entries", #"{"key":"b","version":3,"value":null}"#,
-            #"{"key":"a","version":4,"removed":true,"expires_at":\#(time(8))}"#),
+            ], "entries", #"{"key":"b","version":3,"value":null,"time":\#(time(3))}"#,
+            #"{"key":"a","version":4,"removed":true,"expires_at":\#(time(8)),"time":\#(time(5))}"#),
         Fold(.custom, [.custom], "runs", run(#""running","started_at":\#(time(1))"#)),
     ]
 
@@ -181,7 +181,8 @@ import Testing
             String(decoding: ThreadState().json.encoded(), as: UTF8.self)
                 == #"{"format":1,"cursor":null,"messages":[],"runs":[],"queue":[],"calls":[],"approvals":[],"entries":[],"#
                 + #""dropped":{"messages":0,"runs":0,"entries":0},"limits":{"message_count":200,"message_bytes":524288,"#
-                + #""run_count":100,"run_bytes":262144,"entry_count":256,"entry_bytes":262144,"thought_bytes":16384}}"#)
+                + #""run_count":100,"run_bytes":262144,"entry_count":1024,"entry_bytes":1179648,"thought_bytes":16384}}"#
+        )
     }
 
     @Test func unknownTypesOnlyMoveTheCursor() {

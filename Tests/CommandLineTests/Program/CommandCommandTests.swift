@@ -110,6 +110,30 @@ import Testing
         }
     }
 
+    /// Values of the thread's context, and a conflict with what is there.
+    @Test func aValueIsSetAndRemoved() async throws {
+        try await RunningService.with(["--in-memory"]) { service in
+            _ = try await service.emit([Self.start("r_1")], thread: "t_1")
+            let set = ["set", "--entry", "city", "--data", #""Berlin""#]
+            let first = try Self.json(try await Self.command(service, set + ["--ttl", "3600"]))
+            #expect(first["outcome"] == "done" && first["details"]?["version"] == 1)
+            let conflict = try await Self.command(service, set + ["--if-version", "0"])
+            #expect(conflict.status == 1 && conflict.error.contains("state.conflict"), "\(conflict)")
+            #expect(conflict.error.contains(#"version 1 by local: "Berlin""#), "\(conflict)")
+            let removed = try await Self.command(
+                service, ["remove", "--entry", "city", "--if-version", "1"], format: "pretty")
+            #expect(removed.lines.last == "  version 2", "\(removed)")
+        }
+        for arguments in [
+            ["set", "--data", "1"], ["set", "--entry", "k"], ["set", "--entry", "k", "--data", "1", "--ttl", "0"],
+            ["remove", "--entry", "k", "--data", "1"], ["stop", "--entry", "k"],
+            ["remove", "--entry", "k", "--ttl", "5"],
+        ] {
+            let outcome = try await Program.run(["command", "t_1"] + arguments)
+            #expect(outcome.status == 64, "\(arguments): \(outcome)")
+        }
+    }
+
     /// A question, one that waits, an edit of it, and the same once more; in words.
     @Test func messagesAndStartsAreTaken() async throws {
         try await TemporaryFolder.with { folder in
