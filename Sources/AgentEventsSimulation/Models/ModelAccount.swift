@@ -75,7 +75,7 @@ final class ModelAccount: Sendable {
                     if !calls.insert(call.id).inserted {
                         state.violation = state.violation ?? "a model is told of call \(call.id) twice"
                     }
-                    guard case .failed(code: "tool.open", _) = call.result else { continue }
+                    guard case .failed(code: "tool.open", sentence: _) = call.result else { continue }
                     state.violation = state.violation ?? "a model is asked while call \(call.id) is open"
                 }
             }

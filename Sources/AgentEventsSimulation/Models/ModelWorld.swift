@@ -174,9 +174,10 @@ package final class ModelWorld {
         start {
             do throws(AgentEventsError) {
                 let context = try await hub.runtime.context(user: Self.user, thread: thread)
-                account.count("\(action) \(try await context.command(RunCommand(action, by: Self.user)).outcome)")
+                let receipt = try await context.command(RunCommand(action, by: Self.user))
+                account.count("\(action.name) \(receipt.outcome)")
             } catch {
-                account.count("\(action) refused \(error.code)")
+                account.count("\(action.name) refused \(error.code)")
             }
         }
     }
@@ -190,7 +191,8 @@ package final class ModelWorld {
             do throws(AgentEventsError) {
                 let context = try await hub.runtime.context(user: Self.user, thread: question.thread)
                 let answer = ApprovalAnswer(question.approval, isApproved: isApproved, by: Self.user)
-                account.count("answer \(try await context.answer(answer).outcome)")
+                let receipt = try await context.answer(answer)
+                account.count("answer \(receipt.outcome)")
             } catch {
                 account.count("answer refused \(error.code)")
             }
