@@ -43,8 +43,9 @@ struct CommandCommand: AsyncParsableCommand {
 
     @Argument(
         help:
-            "message, start, stop, pause, resume, answer, revoke, set, remove, or a command of your application's own, with a dot in its "
-            + "name."
+            """
+            message, start, stop, pause, resume, answer, revoke, set, remove, or a command of your application's own, with a dot in its name.
+            """
     )
     var name: String
 
