@@ -142,6 +142,7 @@ soak: .build/setup/browser
 	    wait $$simulated || fuzzed=$$?; wait $$lived || fuzzed=$$?; exit $$fuzzed
 	@$(step) 'rights, long' $(as_usual) $(simulation) --access 200 --seed $(seed)
 	@$(step) 'workers, long' $(as_usual) $(simulation) --workers 200 --seed $(seed)
+	@$(step) 'models, long' $(as_usual) $(simulation) --models 200 --seed $(seed)
 	@for script in $(soaked); do \
 	    $(step) "$$script, long" timeout --signal INT 240 $(as_usual) $(python) Tests/ThirdParty/$$script.py \
 	        --long --binary .build/release/agent-events || exit 1; \

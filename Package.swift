@@ -250,7 +250,7 @@ let package = Package(
             name: "AgentEventsSimulation",
             dependencies: [
                 "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsProtocol", "AgentEventsClient",
-                "AgentEventsFileLog", "AgentEventsFiles", "AgentEventsSimulatedFiles",
+                "AgentEventsFileLog", "AgentEventsFiles", "AgentEventsModels", "AgentEventsSimulatedFiles",
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "NIOCore", package: "swift-nio", condition: server),

@@ -10,6 +10,7 @@ struct SimulationOptions {
         case race(Race)
         case access(seed: UInt64, worldCount: Int)
         case workers(seed: UInt64, worldCount: Int)
+        case models(seed: UInt64, worldCount: Int)
         case fuzz(FuzzOptions, FuzzOptions.Mode)
     }
 
@@ -20,6 +21,7 @@ struct SimulationOptions {
         agent-events-simulation --race SCENE:INPUT,…                   one of them
         agent-events-simulation --access N [--seed S]                  N worlds in which rights and credentials change all the time
         agent-events-simulation --workers N [--seed S]                 N worlds of agents in other processes, which are lost all the time
+        agent-events-simulation --models N [--seed S]                  N worlds of agents around models that fail, in processes that are killed
         agent-events-simulation --fuzz N [--seed S] [--corpus DIR]     have the decoders read N inputs that nobody should send
         agent-events-simulation --fuzz-input SUBJECT:BYTES             one of them
         It ends with 0 when all is as it should be, with 1 when not, and prints the schedule then.
@@ -34,6 +36,7 @@ struct SimulationOptions {
         var races: Mode?
         var accessCount: Int?
         var workersCount: Int?
+        var modelsCount: Int?
         var fuzz = FuzzOptions(seed: seed)
         var rest = arguments.makeIterator()
         while let option = rest.next() {
@@ -49,6 +52,7 @@ struct SimulationOptions {
                 guard let read = ScheduleText.schedule(value) else { throw UsageError("that is no schedule") }
                 schedule = read
             case "--workers": workersCount = try Self.number(value, option)
+            case "--models": modelsCount = try Self.number(value, option)
             case "--access": accessCount = try Self.number(value, option)
             case "--races": races = .races(depth: try Self.number(value, option))
             case "--race":
@@ -64,6 +68,8 @@ struct SimulationOptions {
             mode = .access(seed: seed, worldCount: accessCount)
         } else if let workersCount {
             mode = .workers(seed: seed, worldCount: workersCount)
+        } else if let modelsCount {
+            mode = .models(seed: seed, worldCount: modelsCount)
         } else if let races {
             mode = races
         } else if let schedule {

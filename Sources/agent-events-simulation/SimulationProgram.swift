@@ -55,6 +55,8 @@ enum SimulationProgram {
             return control(seed: seed, worldCount, "--access") { AccessWorld.run(seed: $0, stepCount: 8000) }
         case .workers(let seed, let worldCount):
             return control(seed: seed, worldCount, "--workers") { WorkerWorld.run(seed: $0, stepCount: 20_000) }
+        case .models(let seed, let worldCount):
+            return control(seed: seed, worldCount, "--models") { ModelWorld.run(seed: $0, stepCount: 10_000) }
         case .fuzz: preconditionFailure("a program of its own")
         }
     }

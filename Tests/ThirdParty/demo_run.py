@@ -219,7 +219,8 @@ def with_model(binary):
             service.kill()
         count = len(stub.requests)
         with Service(binary, data, *map(str, arguments), "--max-tokens-per-user-and-day", str(BUDGET)) as service:
-            _, raws = asyncio.run(asyncio.wait_for(ask_and_watch(service, "t_over", question), TIME_LIMIT))
+            sent, raws = asyncio.run(asyncio.wait_for(ask_and_watch(service, "t_over", question), TIME_LIMIT))
+            check_schemas(sent)
             # At midnight the budget begins again.
             if utc_day() == today:
                 check_over(raws[-1], len(stub.requests) - count)

@@ -283,6 +283,10 @@ public final class Schedules: Sendable {
                 perform { $0.machine.timePassed(to: now) }
                 continue
             }
+            guard next != nil || hasFailedToSave else {
+                guard await timer.wait() else { return }
+                continue
+            }
             let longest = hasFailedToSave ? 1000 : Self.longestPause
             let pause = Duration.milliseconds(min(longest, next?.milliseconds(since: now) ?? longest))
             let wake = await withTaskGroup(of: Wake.self) { group in

@@ -42,11 +42,9 @@ struct CommandCommand: AsyncParsableCommand {
     var thread: ThreadID
 
     @Argument(
-        help:
-            """
-            message, start, stop, pause, resume, answer, revoke, set, remove, or a command of your application's own, with a dot in its name.
-            """
-    )
+        help: ArgumentHelp(
+            "message, start, stop, pause, resume, answer, revoke, set, remove, or a command of your application's own, with a dot "
+                + "in its name."))
     var name: String
 
     @OptionGroup var stream: StreamOptions

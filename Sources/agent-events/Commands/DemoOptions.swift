@@ -56,7 +56,7 @@ struct DemoOptions: ParsableArguments {
             valueName: "url"))
     var modelURL: String?
 
-    @Option(help: ArgumentHelp("The name of that model, as its server has it. Default: default", valueName: "name"))
+    @Option(help: ArgumentHelp("The name of that model, as its server has it. Without it: default", valueName: "name"))
     var model: String?
 
     @Option(help: ArgumentHelp("The file with the key for that server. Default: none.", valueName: "file"))

@@ -100,7 +100,7 @@ struct SinkOptions: ParsableArguments {
             let secret = try Self.secret(in: webhookSecretFile)
             do throws(WebhookError) {
                 let timeout = Duration.seconds(webhookTimeout)
-                let events = webhookEvents.isEmpty ? nil : webhookEvents.reduce(into: []) { $0.formUnion($1.types) }
+                let events = webhookEvents.isEmpty ? nil : Set(webhookEvents.flatMap(\.types))
                 let sink =
                     if let webhookCaFile {
                         try WebhookSink(

@@ -9,6 +9,8 @@ struct GuideConversation {
     private(set) var addedTerms: [String] = []
     /// Whether the newest message comes after an answer that was said to its end.
     private(set) var hasAnswered = false
+    /// Whether an answer was said to its end, and nobody has written since.
+    private(set) var isAnswered = false
     private var isAboutEarlier = false
     private var calls: [TranscriptCall] = []
 
@@ -29,6 +31,7 @@ struct GuideConversation {
         for item in items[begin...] {
             switch item {
             case .user(let message):
+                isAnswered = false
                 let known = question.terms
                 question = question.adding(QuestionTerms(question: message.text))
                 if calls.isEmpty, !hasSaid { continue }
@@ -39,6 +42,7 @@ struct GuideConversation {
                 addedTerms = []
                 hasAnswered = false
                 hasSaid = !turn.text.isEmpty
+                isAnswered = hasSaid
             }
         }
         guard question.terms.isEmpty else { return }

@@ -30,6 +30,8 @@ package struct GuideScript: Sendable {
 
     package func reply(to request: ModelRequest) -> [ModelPart] {
         let conversation = GuideConversation(request)
+        // Its process was killed before the run could end.
+        if conversation.isAnswered { return [] }
         if conversation.hasAnswered, conversation.addedTerms.isEmpty {
             return [.text("I find no further word in that to search for.")]
         }

@@ -116,6 +116,14 @@ import agent_events
         #expect(Self.reply(items) == ["say I find no further word in that to search for."])
     }
 
+    /// Asked again after a kill that came between the answer and the end of the run.
+    @Test func nothingIsAddedToAnAnswer() {
+        let items = [
+            Self.user("Where are roses?", "m_1"), Self.search(["rose"], finds: []), Self.turn(saying: "Nowhere."),
+        ]
+        #expect(Self.reply(items) == [])
+    }
+
     /// Those of other runs are another matter, but for one without words.
     @Test func earlierQuestionsCountOnlyForOneWithoutWords() {
         let earlier = [
