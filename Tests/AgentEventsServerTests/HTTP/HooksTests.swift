@@ -28,7 +28,8 @@ import Testing
         var runtime = RuntimeConfiguration()
         runtime.clock = clock.wallClock
         let hook = try IncomingHook("builds", secret: Self.secret, user: "u_1", thread: thread, action)
-        try await withRunningService(agents: [Echo()], runtime: runtime, extensions: [.hooks([hook])]) { service in
+        try await withRunningService(agents: [Echo()], runtime: runtime, extensions: [.hooks([hook])]) {
+            (service: RunningService) async throws in
             try await body(service)
         }
     }
@@ -61,7 +62,7 @@ import Testing
     }
 
     @Test func aDeliveryIsAMessageOnce() async throws {
-        try await withService { service in
+        try await withService { (service: RunningService) async throws in
             let first = try await post(service, standard(Self.body, id: "d_1"))
             #expect(first.status == 202)
             let json = try first.json
@@ -84,7 +85,7 @@ import Testing
 
     /// Nobody has signed the key in the header: a request that was recorded is no other delivery by another key.
     @Test func ourOwnSignatureKnowsADeliveryByItsBody() async throws {
-        try await withService { service in
+        try await withService { (service: RunningService) async throws in
             let headers = own(Self.body)
             let first = try await post(service, headers.merging(["Idempotency-Key": #""a""#]) { $1 })
             let replayed = try await post(service, headers.merging(["Idempotency-Key": #""b""#]) { $1 })
@@ -94,7 +95,7 @@ import Testing
     }
 
     @Test func whatIsNotSignedWithTheSecretOrNotNowIsRefused() async throws {
-        try await withService { service in
+        try await withService { (service: RunningService) async throws in
             let good = standard(Self.body, id: "d_1")
             var cases: [[String: String]] = [
                 [:], standard(Self.body, id: "d_1", secret: Array("another secret of some".utf8)),
@@ -124,7 +125,7 @@ import Testing
         (#"{"name":"\#(String(repeating: "x", count: 70_000))","status":{"code":1}}"#, 400),
     ])
     func aBodyThatDoesNotFitIsSaid(body: String, status: Int) async throws {
-        try await withService { service in
+        try await withService { (service: RunningService) async throws in
             let answer = try await post(service, standard(body, id: "d"), body)
             #expect(answer.status == status)
             if status == 400 { #expect(try answer.errorCode == "hook.invalid") }
@@ -132,14 +133,16 @@ import Testing
     }
 
     @Test func aBodyOfMoreThanAMebibyteIsNotRead() async throws {
-        try await withService { service in
+        try await withService { (service: RunningService) async throws in
             let body = String(repeating: " ", count: 1024 * 1024 + 1)
-            #expect(try await post(service, standard(body, id: "d"), body).status == 413)
+            let answer = try await post(service, standard(body, id: "d"), body)
+            #expect(answer.status == 413)
         }
     }
 
     @Test func aRunGetsTheBodyInAThreadOfItsOwn() async throws {
-        try await withService(.start(input: "{{.}}"), thread: "build-{{status.code}}") { service in
+        try await withService(.start(input: "{{.}}"), thread: "build-{{status.code}}") {
+            (service: RunningService) async throws in
             let answer = try await post(service, standard(Self.body, id: "d_1"))
             #expect(try answer.json["thread_id"] == "build-7" && answer.json["message_id"] == nil)
             for try await event in try await service.runtime.events(user: "u_1", thread: "build-7") {

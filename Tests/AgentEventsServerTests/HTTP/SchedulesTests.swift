@@ -60,7 +60,7 @@ import Testing
         #"{"cron":"0 9 * * *","thread_id":"u_1~a","input":"Report.","catch_up":"all","catch_up_limit":3}"#
 
     @Test func isKeptFoundChangedAndRemoved() async throws {
-        try await withStage { stage in
+        try await withStage { (stage: Stage) async throws in
             let made = try await stage.ask("PUT", "/report", "u_1", Self.body)
             #expect(made.status == 201)
             let json = try made.json
@@ -98,7 +98,7 @@ import Testing
         (#"{"cron":"0 9 * * *","thread_id":"t_1"}"#, "404 thread.unknown"),
     ])
     func whatIsWrongIsSaid(body: String, expected: String) async throws {
-        try await withStage { stage in
+        try await withStage { (stage: Stage) async throws in
             let told = try await stage.told("PUT", "/report", "u_1", body)
             #expect(told == expected || (expected == "400 json.syntax" && told.hasPrefix("400 json.")))
             #expect(try await stage.ask("GET", "", "u_1").json == ["schedules": []])
@@ -106,7 +106,7 @@ import Testing
     }
 
     @Test func onlyForThreadsOfOnesOwnWithinTheCredentials() async throws {
-        try await withStage { stage in
+        try await withStage { (stage: Stage) async throws in
             #expect(try await stage.told("PUT", "/report", "reader", Self.body) == "403 auth.scope_missing")
             #expect(try await stage.told("GET", "", "reader") == "403 auth.scope_missing")
             #expect(try await stage.told("PUT", "/report", "u_1", Self.body) == "201 -")
@@ -121,7 +121,7 @@ import Testing
     }
 
     @Test func aMemberOfAnothersThreadHasNoneThere() async throws {
-        try await withStage { stage in
+        try await withStage { (stage: Stage) async throws in
             let headers = ["Authorization": "Bearer u_1"]
             let opened = try await stage.service.client.send(
                 "POST", "/v1/threads/u_1~a/messages", headers: headers, body: #"{"text":"Hello."}"#)
@@ -132,7 +132,7 @@ import Testing
     }
 
     @Test func aLogWithoutAPlaceForThemKeepsNone() async throws {
-        try await withStage(log: PlainLog()) { stage in
+        try await withStage(log: PlainLog()) { (stage: Stage) async throws in
             #expect(try await stage.told("PUT", "/report", "u_1", Self.body) == "400 schedule.unsupported")
             #expect(try await stage.ask("GET", "", "u_1").json == ["schedules": []])
         }
