@@ -1,4 +1,4 @@
-package import AgentEvents
+internal import AgentEvents
 
 /// Threads with a run that waits for a worker, each once: the users take turns, and a user's threads come in their order.
 ///
