@@ -189,6 +189,7 @@ package struct ScheduleStateMachine: Sendable {
                 entry.attemptCount += 1
                 entry.retryAt = Timestamp(
                     milliseconds: now.milliseconds + max(pause?.milliseconds ?? 0, min(60_000, usual)))
+                if work == .starting { entry.dropIfOvertaken() }
             case (.gone, _):
                 entries[ticket.key] = nil
                 return [.forget(ticket.key)] + takeTurns()
@@ -264,6 +265,25 @@ extension ScheduleStateMachine.Entry {
         skip(
             ScheduleStateMachine.Skip(
                 reason: ScheduleStateMachine.Skip.missed, first: first, last: last, count: missedCount))
+    }
+
+    /// The first one was under way when others became due, and is late now: it comes before what is skipped of them, or is one of
+    /// too many.
+    fileprivate mutating func dropIfOvertaken() {
+        guard let first = due.first, !skips.isEmpty || due.count > max(1, rule.catchUp.count(isPunctual: true)) else {
+            return
+        }
+        due.removeFirst()
+        retryAt = nil
+        attemptCount = 0
+        if skips.first?.reason == ScheduleStateMachine.Skip.missed {
+            skips[0].first = first
+            skips[0].count += 1
+        } else {
+            skips.insert(
+                ScheduleStateMachine.Skip(
+                    reason: ScheduleStateMachine.Skip.missed, first: first, last: first, count: 1), at: 0)
+        }
     }
 
     private mutating func skip(_ skip: ScheduleStateMachine.Skip) {

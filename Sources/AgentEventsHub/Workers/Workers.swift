@@ -179,10 +179,10 @@ final class Workers: Sendable {
         let serving = perform { machine, now in
             let serving = machine.serve(request, as: key, on: link.connection, at: now)
             return (serving, serving.actions)
-        } before: { state in
+        } after: { state, serving in
+            guard serving.conflict == nil else { return }
             state.links[link.connection] = link
             state.principals[key] = principal
-        } after: { state, serving in
             for lease in serving.kept { state.leases[lease]?.link = link }
             // Those of workers that are gone go now and then, so that it costs nothing each time.
             if state.principals.count > 2 * state.machine.workerCount + 16 {
@@ -190,6 +190,12 @@ final class Workers: Sendable {
             }
         }
         changes.signal()
+        if let conflict = serving.conflict {
+            throw ProtocolError(
+                .workerAgentTaken,
+                "other workers serve the agent \(conflict.agent) with \"restart\":\"\(conflict.restart.word)\": say the same, or serve another name"
+            )
+        }
         logger.info(
             "worker serves",
             metadata: [

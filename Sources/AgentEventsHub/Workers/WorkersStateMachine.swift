@@ -94,8 +94,7 @@ package struct WorkersStateMachine: Sendable {
     private var over: Set<LeaseID> = []
     private var overOrder = Deque<LeaseID>()
     private var agents: [AgentName: KnownAgent] = [:]
-    private var waiting: [AgentName: Deque<WaitingThread>] = [:]
-    private var waitingThreads: [AgentName: Set<ThreadID>] = [:]
+    private var waiting: [AgentName: WaitingLine] = [:]
     private var lastNumber = 0
     private var isClosed = false
 
@@ -173,6 +172,14 @@ package struct WorkersStateMachine: Sendable {
         package var kept: [LeaseID] = []
         package var lost: [LeaseID] = []
         package var actions: [Action] = []
+        /// Why nothing was changed: another worker serves one of the agents otherwise.
+        package var conflict: Conflict?
+    }
+
+    /// An agent, and what becomes of its runs by the worker that serves it.
+    package struct Conflict: Hashable, Sendable {
+        package var agent: AgentName
+        package var restart: RestartMode
     }
 
     /// A worker offers to work for agents, for the first time, again, or over another connection.
@@ -184,6 +191,8 @@ package struct WorkersStateMachine: Sendable {
     ) -> Serving {
         var serving = Serving()
         serving.actions = timePassed(to: time)
+        serving.conflict = conflict(of: request, as: key)
+        if serving.conflict != nil { return serving }
         if let other = keys[connection], other != key { serving.actions += gone(connection, at: time) }
         var worker = workers[key] ?? makeWorker(key, at: time)
         if let before = worker.connection, before != connection {
@@ -214,6 +223,18 @@ package struct WorkersStateMachine: Sendable {
         forgetAgents()
         serving.actions += retries(of: request.agents)
         return serving
+    }
+
+    /// What becomes of a run when its worker is lost is one thing for all that work for its agent.
+    private func conflict(of request: ServeRequest, as key: Key) -> Conflict? {
+        for agent in request.agents {
+            guard let known = agents[agent], known.restart != request.restart else { continue }
+            let isServed = workers.values.contains {
+                $0.key != key && ($0.connection != nil || $0.hasLeases) && $0.agents.contains(agent)
+            }
+            if isServed { return Conflict(agent: agent, restart: known.restart) }
+        }
+        return nil
     }
 
     private mutating func makeWorker(_ key: Key, at time: Int64) -> Worker {
@@ -309,8 +330,7 @@ package struct WorkersStateMachine: Sendable {
 
     /// A run of an agent has to wait until a worker has room.
     package mutating func wait(for agent: AgentName, in thread: WaitingThread) {
-        guard waitingThreads[agent, default: []].insert(thread.thread).inserted else { return }
-        waiting[agent, default: Deque()].append(thread)
+        waiting[agent, default: WaitingLine()].append(thread)
     }
 
     /// As many threads as there is room for are tried again.
@@ -320,14 +340,10 @@ package struct WorkersStateMachine: Sendable {
         for agent in agents where waiting[agent] != nil {
             var free = freeCount(of: agent)
             while free > 0, let thread = waiting[agent]?.popFirst() {
-                waitingThreads[agent]?.remove(thread.thread)
                 actions.append(.retry(thread))
                 free -= 1
             }
-            if waiting[agent]?.isEmpty == true {
-                waiting[agent] = nil
-                waitingThreads[agent] = nil
-            }
+            if waiting[agent]?.isEmpty == true { waiting[agent] = nil }
         }
         return actions
     }

@@ -69,9 +69,10 @@ struct HookTemplate: Hashable, Sendable {
     private static func find(_ path: [String], in body: JSONValue) throws(Fault) -> JSONValue {
         var value = body
         for name in path {
-            let elements = value.arrayValue
-            let element = elements.flatMap { elements in
-                Int(name).flatMap { elements.indices.contains($0) ? elements[$0] : nil }
+            // Not by a conditional expression, in which nil would be the value null.
+            var element: JSONValue?
+            if let elements = value.arrayValue, let index = Int(name), elements.indices.contains(index) {
+                element = elements[index]
             }
             guard let next = value[name] ?? element else {
                 throw Fault(

@@ -28,7 +28,11 @@ final class MortalLog: EventLog {
         }
     }
 
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
+    func open() async throws(EventLogError) -> LogOpening {
+        // It may have been killed before it came to this; then the log is that of the next one.
+        if isDead { throw EventLogError(.failed, "the process is gone") }
+        return try await log.open()
+    }
 
     func append(_ commit: LogCommit) async throws(EventLogError) {
         let isDead = state.withLock { state in

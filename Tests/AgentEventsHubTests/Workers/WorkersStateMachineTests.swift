@@ -56,6 +56,39 @@ struct WorkersStateMachineTests {
         #expect(action == expected)
     }
 
+    // MARK: Who waits
+
+    /// A user with many runs delays others by one of them for each turn.
+    @Test func usersTakeTurns() {
+        var line = WaitingLine()
+        let waiting: [(String, String)] = [
+            ("t_1", "u_1"), ("t_2", "u_1"), ("t_3", "u_1"), ("t_4", "u_2"), ("t_5", "u_3"), ("t_6", "u_2"),
+            ("t_2", "u_1"),
+        ]
+        for (thread, user) in waiting {
+            line.append(.init(thread: ThreadID(stringLiteral: thread), user: UserID(stringLiteral: user)))
+        }
+        var order: [ThreadID] = []
+        while let next = line.popFirst() { order.append(next.thread) }
+        #expect(order == ["t_1", "t_4", "t_5", "t_2", "t_6", "t_3"])
+        #expect(line.isEmpty)
+        line.append(.init(thread: "t_1", user: "u_1"))
+        #expect(line.popFirst()?.thread == "t_1")
+    }
+
+    /// What becomes of a lost run is one thing for all that work for its agent.
+    @Test func anotherRestartThanThatOfOthersIsRefused() {
+        var machine = Self.working()
+        let refused = machine.serve(Self.request(Self.other, restart: .resume), as: Self.other, on: "c_2", at: 1)
+        #expect(refused.conflict == Machine.Conflict(agent: "guide", restart: .never))
+        #expect(!machine.knows(Self.other))
+        #expect(machine.restart(of: "guide") == .never)
+        // The same worker may change it, and so may others once it is gone.
+        #expect(machine.serve(Self.request(restart: .resume), as: Self.key, on: "c_1", at: 2).conflict == nil)
+        let same = machine.serve(Self.request(Self.other, restart: .resume), as: Self.other, on: "c_2", at: 3)
+        #expect(same.conflict == nil)
+    }
+
     @Test func theLeastLoadedIsAskedAndOneThatDidNotTakeComesLast() {
         var machine = Machine()
         _ = machine.serve(Self.request(capacity: 4), as: Self.key, on: "c_1", at: 0)

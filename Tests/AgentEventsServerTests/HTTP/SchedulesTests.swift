@@ -39,7 +39,7 @@ import Testing
         /// The status and the code.
         func told(_ method: String, _ path: String, _ user: String, _ body: String? = nil) async throws -> String {
             let answer = try await ask(method, path, user, body)
-            return "\(answer.status) \(try answer.errorCode ?? "-")"
+            return "\(answer.status) \(answer.body.isEmpty ? "-" : try answer.errorCode ?? "-")"
         }
     }
 
