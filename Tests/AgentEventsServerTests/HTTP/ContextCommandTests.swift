@@ -32,6 +32,7 @@ struct ContextCommandTests {
             let again = try await Self.command(
                 service, #"{"name":"set","data":{"key":"city","value":"Berlin","ttl_ms":3600000}}"#, key: "k_1")
             #expect(try again.json["outcome"] == "repeated" && again.json["cursors"] == set.json["cursors"])
+            #expect(try again.json["details"] == set.json["details"])
             let conflict = try await Self.command(
                 service, #"{"name":"set","data":{"key":"city","value":"Bonn","if_version":7}}"#, key: "k_2")
             #expect(try conflict.status == 409 && conflict.errorCode == "state.conflict")
@@ -91,6 +92,12 @@ struct ContextCommandTests {
             let list = try await service.client.get("/v1/threads", headers: ["Authorization": "Bearer u_1/read"])
             let listed = try list.json["threads"]?.arrayValue?.compactMap { $0["thread_id"]?.stringValue }
             #expect(listed == ["t_7"])
+            // No agent works in it.
+            for body in [#"{"name":"message","data":{"text":"x"}}"#, #"{"name":"start"}"#] {
+                #expect(
+                    try await Self.command(service, body, key: "k_5", thread: "context~u_1").errorCode
+                        == "state.forbidden")
+            }
             for thread in ["context~u_1", "context~u_1~x", "context~u_3", "context~"] {
                 let answer = try await Self.command(service, set, key: "k_4", by: "u_2/command", thread: thread)
                 #expect(try answer.status == 404 && answer.errorCode == "state.unknown_space", "\(thread)")
@@ -110,15 +117,22 @@ struct ContextCommandTests {
             for (thread, exists) in [("context~u_1", false), ("context~u_1~health", true)] {
                 if exists { #expect(try await Self.command(service, secret, key: "k_0", thread: thread).status == 200) }
                 let subscribe = #"{"op":"subscribe","req":1,"thread_id":"\#(thread)","after":"start"}"#
-                try await service.withWebSocket(headers: ["Authorization": "Bearer u_2"]) { socket in
-                    _ = try await socket.messages(until: "welcome")
-                    try await socket.send(subscribe)
-                    let answer = try await socket.messages(until: "error").message
-                    #expect(answer["code"] == "state.unknown_space", "\(thread)")
-                    #expect(try await Self.command(service, secret, key: "k_1", thread: thread).status == 200)
-                    #expect(try await Self.command(service, access, key: "k_2", thread: thread).status == 200)
-                    try await socket.send(#"{"op":"ping","req":2}"#)
-                    #expect(try await socket.messages(until: "pong").events.isEmpty, "\(thread)")
+                // As to one that is not there; with and without the state.
+                for request in [subscribe, subscribe.replacing("start", with: "snapshot")] {
+                    try await service.withWebSocket(headers: ["Authorization": "Bearer u_2"]) { socket in
+                        _ = try await socket.messages(until: "welcome")
+                        try await socket.send(request)
+                        var told = try await socket.messages(until: "live").events
+                        #expect(told.first?["op"] == "subscribed" && told.first?["head"] == .null, "\(thread)")
+                        for body in [secret, access] {
+                            let key = "k_\(request.count)_\(body.count)"
+                            #expect(try await Self.command(service, body, key: key, thread: thread).status == 200)
+                        }
+                        try await socket.send(#"{"op":"ping","req":2}"#)
+                        told += try await socket.messages(until: "pong").events
+                        let text = told.map { String(decoding: $0.encoded(), as: UTF8.self) }.joined()
+                        #expect(!text.contains("secret") && !text.contains("state_updated"), "\(thread): \(text)")
+                    }
                 }
                 // The user's own is like any thread.
                 try await service.withWebSocket(headers: ["Authorization": "Bearer u_1"]) { socket in
