@@ -21,6 +21,8 @@ from thread_reader import Fault
 
 # POSIX turns the sign around.
 ZONES = {"UTC+14": "<+14>-14", "UTC-12": "<-12>+12"}
+# In milliseconds: long enough for the kill to come first, also on a busy machine.
+LIFE = 2000
 OPENING = {"type": "custom", "data": {"name": "begin", "value": None}}
 
 
@@ -148,12 +150,12 @@ def over_an_expiry(binary, garden, data):
         person.follow("t_run")
         run = person.ask("t_run", "launch secret")["run_id"]
         person.wait("t_run", "approval_requested", run)
-        set_value(person, "t_run", "k", 1, ttl_ms=300)
+        set_value(person, "t_run", "k", 1, ttl_ms=LIFE)
         before = len(log_of(service, "t_run"))
         for thread in ("t_quiet", "t_busy", "t_days"):
             person.emit(thread, OPENING)
             person.follow(thread)
-            set_value(person, thread, "k", 1, ttl_ms=86_400_000 if thread == "t_days" else 300)
+            set_value(person, thread, "k", 1, ttl_ms=86_400_000 if thread == "t_days" else LIFE)
         end = instant(person.events["t_busy"][-1]["data"]["expires_at"])
         service.kill()
     wait_until(end)
