@@ -89,7 +89,7 @@ extension ExecutionContext {
         ifVersion version: Int64? = nil
     ) async throws -> Int64 {
         let json = try JSONValue(converting: value)
-        return try await version(after: ContextChange(.set(json, timeToLive: ttl), of: key, ifVersion: version))
+        return try await self.version(after: ContextChange(.set(json, timeToLive: ttl), of: key, ifVersion: version))
     }
 
     /// The same, by a key that knows the type of the value.
@@ -130,7 +130,7 @@ extension ExecutionContext {
         var receipt = try await carryOut(
             key: key, change.canonicalText,
             settle: { (request) async throws(AgentEventsError) in try await settle(change, request) },
-            receipt: { (outcome) async throws(AgentEventsError) in try await receipt(of: outcome, change) })
+            receipt: { (outcome) async throws(AgentEventsError) in try await self.receipt(of: outcome, change) })
         if receipt.outcome == .repeated, receipt.details == nil, let cursor = receipt.cursors.last {
             receipt.details = try await details(ofChangeAt: cursor, receipt.position)
         }

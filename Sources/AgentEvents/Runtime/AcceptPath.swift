@@ -153,9 +153,9 @@ struct AcceptPath {
     mutating func rebuild(_ head: ThreadHead) {
         let missedUpdateCount = machine.missedUpdateCount
         self.head = head
+        unsettledUsages = []
         // Others have changed values: what is being read of them is out of date.
         self.head.missUpdates(missedUpdateCount + 1)
-        unsettledUsages = []
         hostedRuns = Set(head.machine.openHostedRuns)
         setSweep()
         release()

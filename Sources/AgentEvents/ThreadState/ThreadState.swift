@@ -9,7 +9,7 @@
 /// (``limits``, ``dropped``). What is open is always kept.
 public struct ThreadState: Hashable, Sendable {
     /// The limits on what is kept of what has ended.
-    public private(set) var limits: Limits
+    public internal(set) var limits: Limits
     /// The id of the last event applied; `nil` before the first one.
     public internal(set) var cursor: Cursor?
     /// The messages, of agents and of users, in the order in which they were opened.

@@ -167,7 +167,7 @@ import Testing
             try await context.set("b", for: "l")
             try await runtime.flush()
         }
-        try await log.close()
+        log.close()
         now.advance(100)
         try await withAgentRuntime(log: log, configuration: now.configuration) { runtime in
             if waitsForTimer {
