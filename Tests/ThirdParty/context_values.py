@@ -14,7 +14,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 from commands import event
-from people import Person, log_of
+from people import Person, guide, log_of, write_garden
 from self_test import check_broken
 from service import DataFolder, Service, add_binary_option
 from thread_reader import Fault
@@ -141,9 +141,15 @@ def check_conflict(answer, expected):
 # kill -9 ----------------------------------------------------------------------------------------------------------------
 
 
-def over_an_expiry(binary, data):
-    """A value expires while there is no process: its removal is the first event of the next one, whoever comes first."""
-    with Service(binary, data) as service, Person(service) as person:
+def over_an_expiry(binary, garden, data):
+    """A value expires while there is no process: its removal is the first event of the next one, whoever comes first, and before
+    the end of a run that was lost with the process."""
+    with Service(binary, data, *guide(garden, 0)) as service, Person(service) as person:
+        person.follow("t_run")
+        run = person.ask("t_run", "launch secret")["run_id"]
+        person.wait("t_run", "approval_requested", run)
+        set_value(person, "t_run", "k", 1, ttl_ms=300)
+        before = len(log_of(service, "t_run"))
         for thread in ("t_quiet", "t_busy", "t_days"):
             person.emit(thread, OPENING)
             person.follow(thread)
@@ -151,7 +157,10 @@ def over_an_expiry(binary, data):
         end = instant(person.events["t_busy"][-1]["data"]["expires_at"])
         service.kill()
     wait_until(end)
-    with Service(binary, data) as service, Person(service) as person:
+    with Service(binary, data, *guide(garden, 0, "--demo-restart", "never")) as service, Person(service) as person:
+        person.follow("t_run")
+        person.wait("t_run", "agent_failed", run)
+        check_first(log_of(service, "t_run"), before)
         person.emit("t_busy", OPENING)
         # Nobody does anything in this one.
         person.follow("t_quiet")
@@ -178,7 +187,8 @@ def run(binary):
         logs = {name: in_zone(binary, folder / name, zone) for name, zone in ZONES.items()}
         count = check_same(logs)
         tabs(binary, folder / "tabs")
-        over_an_expiry(binary, folder / "killed")
+        write_garden(folder / "garden")
+        over_an_expiry(binary, folder / "garden", folder / "killed")
     print(f"71: {count} changes in two zones; 72, 73: two tabs; kill -9 over an expiry; all hold")
 
 

@@ -72,7 +72,7 @@ extension ExecutionContext {
     /// The same as ``emit(_:)``, for a sender that waits while its run is paused (``Emission/waits``). Not one function with the other: each
     /// event would pay for the call in between.
     private func emitWaiting(_ draft: EventDraft) async throws(AgentEventsError) -> EventID {
-        guard !services.isContended, draft.payload.lapse == nil, let accepted = try path.accept(draft, waits: true)
+        guard !services.isContended, !draft.payload.isStateUpdate, let accepted = try path.accept(draft, waits: true)
         else {
             return try await emitSettled(draft, waits: true)
         }

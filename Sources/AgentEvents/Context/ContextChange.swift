@@ -28,6 +28,8 @@ package struct ContextChange: Hashable, Sendable {
     package var ifVersion: Int64?
     /// The user who asks for it; `nil` for an agent.
     package var by: UserID?
+    /// The agent that asks for it in a user's space, which has to have let it in; `nil` for everybody else.
+    package var agent: AgentName?
 
     package init(_ kind: Kind, of key: String, ifVersion: Int64? = nil, by: UserID? = nil) {
         self.kind = kind
@@ -93,9 +95,13 @@ package enum ContextRefusal: Hashable, Sendable {
     case valueTooDeep
     case spaceFull
     case keyInvalid
+    case keyTooLong(Int)
     case timeInvalid
     case versionsUsedUp
     case reserved
+    /// The user has not let the agent in.
+    case notLetIn(AgentName, isPrivate: Bool)
+    case mayOnlyRead(AgentName)
 }
 
 extension AgentEventsError {
@@ -128,6 +134,16 @@ extension AgentEventsError {
             self.init(
                 .commandInvalid,
                 "the key of a value has 1 to \(ContextLimits.keyByteCount) bytes, this one has \(key.utf8.count)")
+        case .keyTooLong(let byteCount):
+            self.init(
+                .stateValueTooLarge,
+                "the key of a value has at most \(ContextLimits.keyByteCount) bytes, this one has \(byteCount)")
+        case .notLetIn(_, isPrivate: true):
+            self = .unknownSpace()
+        case .notLetIn(let agent, isPrivate: false):
+            self.init(.stateForbidden, "the user has not let the agent \(agent) into this context")
+        case .mayOnlyRead(let agent):
+            self.init(.stateForbidden, "the agent \(agent) may read this context, and not write it")
         case .timeInvalid:
             self.init(
                 .commandInvalid,

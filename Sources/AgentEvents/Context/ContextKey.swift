@@ -48,9 +48,9 @@ public struct ContextEntry: Hashable, Sendable {
 }
 
 extension ContextEntry {
-    init(_ key: String, _ entry: ContextSpaceStateMachine.Entry) {
+    init(_ entry: ThreadState.Entry) {
         self.init(
-            key: key, version: entry.version, value: entry.value, expiresAt: entry.expiresAt, by: entry.by,
+            key: entry.key, version: entry.version, value: entry.value, expiresAt: entry.expiresAt, by: entry.by,
             time: entry.time)
     }
 }

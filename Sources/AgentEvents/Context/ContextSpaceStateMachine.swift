@@ -8,37 +8,31 @@
 /// ```
 ///
 /// A version is that of the space after a change; of a value it is that of the change which touched it last. What somebody
-/// else has logged with a version of their own counts as it does in ``ThreadState``: not when a newer one is there.
+/// else has logged with a version of their own counts as it does in ``ThreadState``: not when a newer one is there, or was until
+/// it was removed.
 ///
 /// Grants (``ApprovalGrant``) are entries of the same state. They lapse by the time that they carry, and no removal of
 /// them is logged.
 package struct ContextSpaceStateMachine: Hashable, Sendable {
     /// A value as it is in the space.
-    package struct Entry: Hashable, Sendable {
-        package var version: Int64
-        /// `nil` for one that is nested too deep for a state.
-        package var value: JSONValue?
-        package var expiresAt: Timestamp?
-        package var by: UserID?
-        package var time: Timestamp?
-        fileprivate var byteCount: Int
-
-        func isThere(at time: Timestamp) -> Bool { expiresAt.map { time < $0 } ?? true }
-    }
+    package typealias Entry = ThreadState.Entry
 
     /// What takes a change back.
     package struct Undo: Hashable, Sendable {
-        fileprivate var key: ExactString
-        fileprivate var entry: Entry?
+        fileprivate var state: ThreadState
         fileprivate var version: Int64
+        fileprivate var count: Int
         fileprivate var byteCount: Int
         fileprivate var deadline: Timestamp
     }
 
-    private var entries: [ExactString: Entry] = [:]
+    /// Nothing but the entries: what is kept of them, and what counts, is decided where every reader decides it.
+    private var state = ThreadState()
     /// The version after the last change; 0 before the first one.
     package private(set) var version: Int64 = 0
-    /// The size of keys and values, in bytes.
+    /// The number of values, also of those that have expired and whose removal is not logged yet.
+    package private(set) var count = 0
+    /// The size of their keys and values, in bytes.
     package private(set) var byteCount = 0
     /// No value expires before.
     package private(set) var deadline = ThreadStateMachine.never
@@ -46,31 +40,36 @@ package struct ContextSpaceStateMachine: Hashable, Sendable {
     package init() {}
 
     /// The values in the state of a thread.
-    package init(_ state: [ThreadState.Entry]) {
-        for entry in state {
-            version = max(version, entry.version)
-            guard !entry.isRemoved else { continue }
-            put(
-                Entry(
-                    version: entry.version, value: entry.value, expiresAt: entry.expiresAt, by: entry.by,
-                    time: entry.time, byteCount: entry.byteCount), at: ExactString(entry.key))
-        }
+    package init(_ entries: [ThreadState.Entry]) {
+        state.setEntries(entries)
+        version = entries.map(\.version).max() ?? 0
+        countValues()
+    }
+
+    private mutating func countValues() {
+        count = state.entries.count { !$0.isRemoved }
+        byteCount = state.entries.reduce(0) { $0 + ($1.isRemoved ? 0 : $1.byteCount) }
+        findDeadline()
+    }
+
+    private mutating func findDeadline() {
+        deadline = state.entries.compactMap(Self.lapse).min() ?? ThreadStateMachine.never
     }
 
     // MARK: Reading
 
-    /// The number of values, also of those that have expired and whose removal is not logged yet.
-    package var count: Int { entries.count }
-
     /// A value; `nil` for one that is not there at a time.
-    package func entry(_ key: String, at time: Timestamp) -> Entry? {
-        entries[ExactString(key)].flatMap { $0.isThere(at: time) ? $0 : nil }
+    package func entry(_ key: String, at time: Timestamp) -> Entry? { state.entry(key, at: time) }
+
+    /// The values that are there at a time, in the order of the bytes of their keys.
+    package func all(at time: Timestamp) -> [Entry] {
+        state.entries.filter { $0.isThere(at: time) }
+            .sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
     }
 
-    /// The values that are there at a time, by their keys, in the order of the bytes of these.
-    package func all(at time: Timestamp) -> [(key: String, entry: Entry)] {
-        entries.filter { $0.value.isThere(at: time) }.map { (key: $0.key.string, entry: $0.value) }
-            .sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+    /// The value of a key, whether its time is over or not.
+    private func known(_ key: String) -> Entry? {
+        state.entries.last { ExactString.areEqual($0.key, key) && !$0.isRemoved }
     }
 
     // MARK: Deciding
@@ -113,6 +112,8 @@ package struct ContextSpaceStateMachine: Hashable, Sendable {
     /// Why a value that somebody logs as an event does not fit into the space; `nil` for one that does.
     package func refusal(of update: StateUpdated) -> ContextRefusal? {
         guard update.version <= ContextLimits.maximumGivenVersion else { return .versionsUsedUp }
+        // Earlier versions have taken an empty one.
+        guard update.key.utf8.count <= ContextLimits.keyByteCount else { return .keyTooLong(update.key.utf8.count) }
         guard case .value(let value) = update.change else { return nil }
         let byteCount = value.encoded().count
         guard byteCount <= ContextLimits.valueByteCount else { return .valueTooLarge(byteCount) }
@@ -120,8 +121,8 @@ package struct ContextSpaceStateMachine: Hashable, Sendable {
     }
 
     private func refusal(of key: String, byteCount added: Int) -> ContextRefusal? {
-        let known = entries[ExactString(key)]
-        if known == nil, entries.count >= ContextLimits.keyCount { return .tooManyKeys }
+        let known = known(key)
+        if known == nil, count >= ContextLimits.keyCount { return .tooManyKeys }
         guard byteCount - (known?.byteCount ?? 0) + added <= ContextLimits.spaceByteCount else { return .spaceFull }
         return nil
     }
@@ -130,14 +131,15 @@ package struct ContextSpaceStateMachine: Hashable, Sendable {
     package func expired(at time: Timestamp) -> [StateUpdated] {
         guard deadline <= time else { return [] }
         var lapsed: [(key: String, time: Timestamp)] = []
-        for (key, entry) in entries {
-            if let lapse = Self.lapse(of: entry, key), lapse <= time { lapsed.append((key.string, lapse)) }
+        for entry in state.entries {
+            if let lapse = Self.lapse(of: entry), lapse <= time { lapsed.append((entry.key, lapse)) }
         }
         lapsed.sort { one, other in
             one.time == other.time ? one.key.utf8.lexicographicallyPrecedes(other.key.utf8) : one.time < other.time
         }
         var last = version
         return lapsed.map { value in
+            // None is lapsing at the end of all versions; others may have used it up.
             last = last == .max ? last : last + 1
             return StateUpdated(version: last, key: value.key, change: .removed, reason: Self.expiryReason)
         }
@@ -146,9 +148,9 @@ package struct ContextSpaceStateMachine: Hashable, Sendable {
     /// The reason in the event that removes a value which has expired.
     package static var expiryReason: String { "expired" }
 
-    /// When a value is to be removed; `nil` for one that stays.
-    private static func lapse(of entry: Entry, _ key: ExactString) -> Timestamp? {
-        key.string.hasPrefix(ThreadGrants.keyPrefix) ? nil : entry.expiresAt
+    /// When a value is to be removed; `nil` for one that stays, for grants, and for one that no removal can follow.
+    private static func lapse(of entry: Entry) -> Timestamp? {
+        entry.isRemoved || entry.version == .max || entry.key.hasPrefix(ThreadGrants.keyPrefix) ? nil : entry.expiresAt
     }
 
     // MARK: Changing
@@ -157,39 +159,33 @@ package struct ContextSpaceStateMachine: Hashable, Sendable {
     ///
     /// - Parameter time: that of the event.
     package mutating func apply(_ update: StateUpdated, at time: Timestamp) -> Undo {
-        let key = ExactString(update.key)
-        let known = entries[key]
-        let undo = Undo(key: key, entry: known, version: version, byteCount: byteCount, deadline: deadline)
+        let undo = Undo(state: state, version: version, count: count, byteCount: byteCount, deadline: deadline)
+        let before = known(update.key)
+        let dropped = state.dropped
+        state.set(Entry(update, at: time))
         version = max(version, update.version)
-        if let known, update.version <= known.version { return undo }
-        switch update.change {
-        case .value(let value):
-            put(
-                Entry(
-                    version: update.version, value: ThreadState.kept(value), expiresAt: update.expiresAt, by: update.by,
-                    time: time, byteCount: ContextChange.byteCount(update.key, value)), at: key)
-        case .removed:
-            put(nil, at: key)
+        guard state.dropped == dropped else {
+            // Only what others have logged beyond the limits.
+            countValues()
+            return undo
+        }
+        let after = known(update.key)
+        count += (after == nil ? 0 : 1) - (before == nil ? 0 : 1)
+        byteCount += (after?.byteCount ?? 0) - (before?.byteCount ?? 0)
+        if let before, Self.lapse(of: before) == deadline {
+            findDeadline()
+        } else if let after, let lapse = Self.lapse(of: after) {
+            deadline = min(deadline, lapse)
         }
         return undo
     }
 
     /// Takes back the change that was made last.
     package mutating func undo(_ undo: Undo) {
-        entries[undo.key] = undo.entry
+        state = undo.state
         version = undo.version
+        count = undo.count
         byteCount = undo.byteCount
         deadline = undo.deadline
-    }
-
-    private mutating func put(_ entry: Entry?, at key: ExactString) {
-        let before = entries[key]
-        byteCount += (entry?.byteCount ?? 0) - (before?.byteCount ?? 0)
-        entries[key] = entry
-        if let before, Self.lapse(of: before, key) == deadline {
-            deadline = entries.compactMap { Self.lapse(of: $0.value, $0.key) }.min() ?? ThreadStateMachine.never
-        } else if let entry, let lapse = Self.lapse(of: entry, key) {
-            deadline = min(deadline, lapse)
-        }
     }
 }

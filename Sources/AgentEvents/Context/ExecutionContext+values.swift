@@ -10,16 +10,26 @@ extension ExecutionContext {
     ///
     /// - Throws: ``AgentEventsError`` when the log fails.
     public func entry(_ key: String) async throws(AgentEventsError) -> ContextEntry? {
+        try await entry(key, for: nil)
+    }
+
+    /// - Parameter agent: one that the user has to have let in; looked at together with the value.
+    func entry(_ key: String, for agent: AgentName?) async throws(AgentEventsError) -> ContextEntry? {
         try await readValues()
-        return path.machine.space?.entry(key, at: valuesTime).map { ContextEntry(key, $0) }
+        if let refusal = refusal(of: agent, .read, at: valuesTime) { throw AgentEventsError(refusal, of: key) }
+        return path.machine.space?.entry(key, at: valuesTime).map { ContextEntry($0) }
     }
 
     /// All values of the thread's context that are there, in the order of the bytes of their keys.
     ///
     /// - Throws: as ``entry(_:)``.
-    public func entries() async throws(AgentEventsError) -> [ContextEntry] {
+    public func entries() async throws(AgentEventsError) -> [ContextEntry] { try await entries(for: nil) }
+
+    /// - Parameter agent: as of ``entry(_:for:)``.
+    func entries(for agent: AgentName?) async throws(AgentEventsError) -> [ContextEntry] {
         try await readValues()
-        return path.machine.space?.all(at: valuesTime).map { ContextEntry($0.key, $0.entry) } ?? []
+        if let refusal = refusal(of: agent, .read, at: valuesTime) { throw AgentEventsError(refusal, of: "") }
+        return path.machine.space?.all(at: valuesTime).map { ContextEntry($0) } ?? []
     }
 
     /// A value of the thread's context, decoded; `nil` for one that is not there, or whose time is over.
@@ -79,7 +89,7 @@ extension ExecutionContext {
         ifVersion version: Int64? = nil
     ) async throws -> Int64 {
         let json = try JSONValue(converting: value)
-        return try await change(ContextChange(.set(json, timeToLive: ttl), of: key, ifVersion: version)).version
+        return try await self.version(after: ContextChange(.set(json, timeToLive: ttl), of: key, ifVersion: version))
     }
 
     /// The same, by a key that knows the type of the value.
@@ -100,14 +110,14 @@ extension ExecutionContext {
     /// - Throws: as ``set(_:for:ttl:ifVersion:)``.
     @discardableResult
     public func removeValue(for key: String, ifVersion version: Int64? = nil) async throws(AgentEventsError) -> Bool {
-        try await change(ContextChange(.remove, of: key, ifVersion: version)).receipt.outcome == .done
+        try await carryOut(ContextChange(.remove, of: key, ifVersion: version), key: nil).outcome == .done
     }
 
-    private func change(
-        _ change: ContextChange
-    ) async throws(AgentEventsError) -> (receipt: CommandReceipt, version: Int64) {
-        let receipt = try await carryOut(change, key: nil)
-        return (receipt, receipt.details?.value?.version ?? 0)
+    /// Carries a change out that has no key.
+    ///
+    /// - Returns: the version of the space after it.
+    func version(after change: ContextChange) async throws(AgentEventsError) -> Int64 {
+        try await carryOut(change, key: nil).details?.value?.version ?? 0
     }
 
     /// Carries a change out; its event may not be committed yet.
@@ -117,10 +127,29 @@ extension ExecutionContext {
         _ change: ContextChange,
         key: IdempotencyKey?
     ) async throws(AgentEventsError) -> CommandReceipt {
-        try await carryOut(
+        var receipt = try await carryOut(
             key: key, change.canonicalText,
             settle: { (request) async throws(AgentEventsError) in try await settle(change, request) },
-            receipt: { (outcome) async throws(AgentEventsError) in try await receipt(of: outcome, change) })
+            receipt: { (outcome) async throws(AgentEventsError) in try await self.receipt(of: outcome, change) })
+        if receipt.outcome == .repeated, receipt.details == nil, let cursor = receipt.cursors.last {
+            receipt.details = try await details(ofChangeAt: cursor, receipt.position)
+        }
+        return receipt
+    }
+
+    /// What was answered to a change before: its version stands in its event, unless that was trimmed.
+    private func details(
+        ofChangeAt cursor: Cursor,
+        _ position: UInt64
+    ) async throws(AgentEventsError) -> CommandDetails? {
+        try await waitForCommit(at: position)
+        let page = try await mapLogError { () async throws(EventLogError) in
+            try await services.log.read(LogRead(.thread(thread, after: cursor.sequence - 1), maximumCount: 1))
+        }
+        guard let stored = page.events.first, stored.id == cursor else { return nil }
+        let event = try await mapLogError { () async throws(EventLogError) in try stored.decoded() }
+        guard case .stateUpdated(let update) = event.payload else { return nil }
+        return CommandDetails(value: CommandDetails.Value(version: update.version))
     }
 
     private enum ChangeOutcome: CommandOutcomeKind {
@@ -148,29 +177,56 @@ extension ExecutionContext {
         try await settled { () async throws(AgentEventsError) in
             if let request, let known = try await recall(request.key, request.digest) { return .known(known) }
             if isReserved(change) { return .refused(.reserved) }
-            var isSet = false
-            if case .set(_, let timeToLive) = change.kind {
-                isSet = true
-                if let timeToLive, change.refusal == nil {
-                    let time = services.environment.wallClock.now()
-                    try await prepareExpiry(
-                        at: time.advanced(byMilliseconds: Int64(clamping: timeToLive.wholeMilliseconds)))
-                }
-            }
             try await loadSpace()
-            // What has expired by now is removed first.
-            let time = try path.begin()
-            switch path.machine.space?.decide(change, at: time) {
-            case .log(let update):
-                let emission = Emission(request: request, isIndexed: true, needsRoom: isSet)
-                guard let batch = try path.accept([EventDraft(.stateUpdated(update))], emission, at: time) else {
-                    preconditionFailure("an event of the thread names no run")
-                }
-                return .logged(batch, version: update.version)
-            case .unchanged: return .unchanged
-            case .refuse(let refusal): return .refused(refusal)
-            case nil: preconditionFailure("the values were read")
+            // What is refused leaves nothing behind, so that it is decided before anything is stored.
+            guard case .log(let wanted) = try decide(change).decision,
+                let lapse = EventPayload.stateUpdated(wanted).lapse
+            else { return try accept(change, request) }
+            try await prepareExpiry(at: lapse)
+            defer { services.expiries.didDecide(thread) }
+            return try accept(change, request)
+        }
+    }
+
+    /// Decides on what the thread is now. What has expired by now is removed first.
+    private func decide(
+        _ change: ContextChange
+    ) throws(AgentEventsError) -> (decision: ContextSpaceStateMachine.Decision, time: Timestamp) {
+        let time = try path.begin()
+        if let refusal = refusal(of: change.agent, .write, at: time) { return (.refuse(refusal), time) }
+        guard let decision = path.machine.space?.decide(change, at: time) else {
+            preconditionFailure("the values were read")
+        }
+        return (decision, time)
+    }
+
+    /// Decides, and accepts the event, with nothing in between.
+    private func accept(
+        _ change: ContextChange,
+        _ request: KeyedRequest?
+    ) throws(AgentEventsError) -> ChangeOutcome {
+        let (decision, time) = try decide(change)
+        switch decision {
+        case .log(let update):
+            let isRemoval = change.kind == .remove
+            let emission = Emission(request: request, isIndexed: true, needsRoom: !isRemoval)
+            guard let batch = try path.accept([EventDraft(.stateUpdated(update))], emission, at: time) else {
+                preconditionFailure("an event of the thread names no run")
             }
+            return .logged(batch, version: update.version)
+        case .unchanged: return .unchanged
+        case .refuse(let refusal): return .refused(refusal)
+        }
+    }
+
+    /// Why an agent does not use the user's space that this thread is; `nil` when it does, and for everybody else.
+    private func refusal(of agent: AgentName?, _ wanted: ContextAccess, at time: Timestamp) -> ContextRefusal? {
+        guard let agent else { return nil }
+        let list = ContextAccessList(path.machine.space?.entry(ContextAccessList.key, at: time)?.value)
+        switch list?.access(of: agent) {
+        case .write: return nil
+        case .read: return wanted == .read ? nil : .mayOnlyRead(agent)
+        case nil: return .notLetIn(agent, isPrivate: ContextThread(thread)?.name != nil)
         }
     }
 
@@ -199,12 +255,18 @@ extension ExecutionContext {
 
     // MARK: Events of others
 
-    /// Has the values at hand that events need before they are decided on: one that expires is noted with them, and those of
+    /// Has the values at hand before events that change them are decided on: one that expires is noted with them, and those of
     /// programs outside fit into the space.
-    func prepareValues(for drafts: [EventDraft], _ emission: Emission) async throws(AgentEventsError) {
-        guard emission.needsValues(for: drafts) else { return }
-        if let first = drafts.lazy.compactMap(\.payload.lapse).min() { try await prepareExpiry(at: first) }
+    ///
+    /// - Returns: whether something is noted that ends with the decision (``ExpiringThreads/didDecide(_:)``).
+    func prepareValues(for drafts: [EventDraft], _ emission: Emission) async throws(AgentEventsError) -> Bool {
+        guard Emission.changesValues(drafts) else { return false }
         try await loadSpace()
+        guard let first = drafts.lazy.compactMap(\.payload.lapse).min() else { return false }
+        // What is refused leaves nothing behind.
+        if emission.author != nil { try checkValues(in: drafts, emission) }
+        try await prepareExpiry(at: first)
+        return true
     }
 
     /// Refuses values of a program outside that do not fit into the space.
@@ -271,23 +333,21 @@ extension ExecutionContext {
             return path.checkAgain(at: now.advanced(byMilliseconds: 1000))
         }
         let next = deadline == ThreadStateMachine.never ? nil : deadline
-        try await mapLogError { () async throws(EventLogError) in
+        let isNoted = try await mapLogError { () async throws(EventLogError) in
             try await services.expiries.didLook(owner, next: next)
         }
+        // Somebody is about to set one that expires.
+        if !isNoted { path.checkAgain(at: now.advanced(byMilliseconds: 1000)) }
     }
 }
 
 extension Emission {
-    /// Whether the values of the thread have to be at hand for some events.
-    func needsValues(for drafts: [EventDraft]) -> Bool {
-        drafts.contains { draft in
-            author == nil ? draft.payload.lapse != nil : draft.payload.isStateUpdate
-        }
-    }
+    /// Whether some events change values, which have to be at hand for that: so none comes while they are read.
+    static func changesValues(_ drafts: [EventDraft]) -> Bool { drafts.contains(where: \.payload.isStateUpdate) }
 }
 
 extension EventPayload {
-    fileprivate var isStateUpdate: Bool { if case .stateUpdated = self { true } else { false } }
+    var isStateUpdate: Bool { if case .stateUpdated = self { true } else { false } }
 
     /// When the value is removed that the event sets; `nil` for one that stays, a grant, and every other event.
     var lapse: Timestamp? {

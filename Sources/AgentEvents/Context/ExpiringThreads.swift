@@ -18,13 +18,29 @@ final class ExpiringThreads: Sendable {
         var names: [String]
     }
 
+    private struct State {
+        var marks: [ThreadID: Mark] = [:]
+        /// The values that are prepared for, and of which it is not decided whether they are set.
+        var undecided: [ThreadID: Int] = [:]
+
+        mutating func add(_ name: String, of thread: ThreadID, at time: Timestamp) {
+            var mark = marks[thread] ?? Mark(time: time, names: [])
+            mark.time = min(mark.time, time)
+            mark.names.append(name)
+            marks[thread] = mark
+        }
+    }
+
     private let store: (any StateStore)?
     private let generation: UInt64
-    private let marks = Mutex<[ThreadID: Mark]>([:])
+    /// Whether other processes set values, too.
+    private let isContended: Bool
+    private let marks = Mutex(State())
     private let lastNumber = Atomic<UInt64>(0)
 
     init(_ log: any EventLog, generation: UInt64) {
         store = log as? any StateStore
+        isContended = log is any ContendedLog
         self.generation = generation
     }
 
@@ -46,13 +62,13 @@ final class ExpiringThreads: Sendable {
 
     /// Whether it is time to look at a thread.
     func isDue(_ thread: ThreadID, at now: Timestamp) -> Bool {
-        marks.withLock { $0[thread].map { $0.time <= now } ?? false }
+        marks.withLock { $0.marks[thread].map { $0.time <= now } ?? false }
     }
 
     /// Whether a thread may have values that expire.
     func mayHave(_ thread: ThreadID) async throws(EventLogError) -> Bool {
-        if marks.withLock({ $0[thread] != nil }) { return true }
-        guard let store, !(store is any SearchableStateStore) else { return false }
+        if marks.withLock({ $0.marks[thread] != nil }) { return true }
+        guard let store, isContended || !(store is any SearchableStateStore) else { return false }
         let stored = try await store.loadAll(.expiry, thread: thread)
         for value in stored {
             if let (time, _) = Self.parts(of: value.name) { add(value.name, of: thread, at: time) }
@@ -60,25 +76,63 @@ final class ExpiringThreads: Sendable {
         return !stored.isEmpty
     }
 
-    /// A value is about to expire at a time. Returns when that is durable.
+    /// A value is about to be set that expires at a time. Returns when that is durable; ``didDecide(_:)`` has to follow.
     func prepare(_ owner: ThreadOwner, at time: Timestamp) async throws(EventLogError) {
-        if marks.withLock({ $0[owner.thread].map { $0.time <= time } ?? false }) { return }
+        let thread = owner.thread
+        let old = marks.withLock { state -> [String]? in
+            state.undecided[thread, default: 0] += 1
+            guard let mark = state.marks[thread] else { return [] }
+            return mark.time <= time ? nil : mark.names
+        }
+        guard let old else { return }
         let name = nextName(owner, time)
-        try await store?.save([StoredValue(.expiry, thread: owner.thread, name: name, bytes: [])])
-        add(name, of: owner.thread, at: time)
+        do throws(EventLogError) {
+            // A thread is looked at once for all of them: the earliest will do.
+            let removals = old.map { StoredValue(.expiry, thread: thread, name: $0, bytes: nil) }
+            try await store?.save(removals + [StoredValue(.expiry, thread: thread, name: name, bytes: [])])
+        } catch {
+            didDecide(thread)
+            throw error
+        }
+        marks.withLock { state in
+            state.marks[thread]?.names.removeAll { old.contains($0) }
+            state.add(name, of: thread, at: time)
+        }
+    }
+
+    /// A value that was prepared for is among those of its thread, or was refused.
+    func didDecide(_ thread: ThreadID) {
+        marks.withLock { state in
+            let count = (state.undecided[thread] ?? 1) - 1
+            state.undecided[thread] = count > 0 ? count : nil
+        }
     }
 
     /// A thread was looked at.
     ///
     /// - Parameter next: when a value expires next; `nil` when none does.
-    func didLook(_ owner: ThreadOwner, next: Timestamp?) async throws(EventLogError) {
+    /// - Returns: `false` when somebody is about to set one: then nothing has changed.
+    func didLook(_ owner: ThreadOwner, next: Timestamp?) async throws(EventLogError) -> Bool {
         let thread = owner.thread
-        // What is prepared from here on has a name of its own.
-        let old = marks.withLock { marks -> Mark? in
-            if let next, let mark = marks[thread], mark.time >= next { return nil }
-            return marks.removeValue(forKey: thread)
+        enum Action {
+            case wait
+            case nothing
+            case replace(Mark)
         }
-        guard let old else { return }
+        // What is prepared from here on has a name of its own.
+        let action = marks.withLock { state -> Action in
+            if state.undecided[thread] != nil { return .wait }
+            guard let mark = state.marks[thread] else { return .nothing }
+            if let next, mark.time >= next { return .nothing }
+            state.marks[thread] = nil
+            return .replace(mark)
+        }
+        let old: Mark
+        switch action {
+        case .wait: return false
+        case .nothing: return true
+        case .replace(let mark): old = mark
+        }
         let name = next.map { nextName(owner, $0) }
         do throws(EventLogError) {
             var values = old.names.map { StoredValue(.expiry, thread: thread, name: $0, bytes: nil) }
@@ -89,18 +143,14 @@ final class ExpiringThreads: Sendable {
             throw error
         }
         if let name, let next { add(name, of: thread, at: next) }
+        return true
     }
 
     /// The thread was deleted, and what is stored of it.
-    func forget(_ thread: ThreadID) { marks.withLock { _ = $0.removeValue(forKey: thread) } }
+    func forget(_ thread: ThreadID) { marks.withLock { $0.marks[thread] = nil } }
 
     private func add(_ name: String, of thread: ThreadID, at time: Timestamp) {
-        marks.withLock { marks in
-            var mark = marks[thread] ?? Mark(time: time, names: [])
-            mark.time = min(mark.time, time)
-            mark.names.append(name)
-            marks[thread] = mark
-        }
+        marks.withLock { $0.add(name, of: thread, at: time) }
     }
 
     private func nextName(_ owner: ThreadOwner, _ time: Timestamp) -> String {

@@ -12,16 +12,14 @@ public struct SharedContext: Sendable {
     /// - Throws: ``AgentEventsError``: `state.forbidden` when the user has not let the agent in, of a private space
     ///   `state.unknown_space`; or an error of the log.
     public func entry(_ key: String) async throws(AgentEventsError) -> ContextEntry? {
-        try await check(.read)
-        return try await context.entry(key)
+        try await context.entry(key, for: guest)
     }
 
     /// All values, in the order of the bytes of their keys.
     ///
     /// - Throws: as ``entry(_:)``.
     public func entries() async throws(AgentEventsError) -> [ContextEntry] {
-        try await check(.read)
-        return try await context.entries()
+        try await context.entries(for: guest)
     }
 
     /// A value, decoded; `nil` for one that is not there, or whose time is over.
@@ -47,8 +45,10 @@ public struct SharedContext: Sendable {
         ttl: Duration? = nil,
         ifVersion version: Int64? = nil
     ) async throws -> Int64 {
-        try await check(.write)
-        return try await context.set(value, for: key, ttl: ttl, ifVersion: version)
+        var change = ContextChange(
+            .set(try JSONValue(converting: value), timeToLive: ttl), of: key, ifVersion: version)
+        change.agent = guest
+        return try await context.version(after: change)
     }
 
     /// The same, by a key that knows the type of the value.
@@ -68,24 +68,13 @@ public struct SharedContext: Sendable {
     /// - Throws: as ``set(_:for:ttl:ifVersion:)``.
     @discardableResult
     public func removeValue(for key: String, ifVersion version: Int64? = nil) async throws(AgentEventsError) -> Bool {
-        try await check(.write)
-        return try await context.removeValue(for: key, ifVersion: version)
+        var change = ContextChange(.remove, of: key, ifVersion: version)
+        change.agent = guest
+        return try await context.carryOut(change, key: nil).outcome == .done
     }
 
-    private func check(_ wanted: ContextAccess) async throws(AgentEventsError) {
-        if case .thread = space { return }
-        let list = ContextAccessList(try await context.entry(ContextAccessList.key)?.value)
-        switch list?.access(of: agent) {
-        case .write: return
-        case .read:
-            guard wanted == .read else {
-                throw AgentEventsError(.stateForbidden, "the agent \(agent) may read this context, and not write it")
-            }
-        case nil:
-            if case .private = space { throw .unknownSpace() }
-            throw AgentEventsError(.stateForbidden, "the user has not let the agent \(agent) into this context")
-        }
-    }
+    /// The agent, where it has to be let in.
+    private var guest: AgentName? { space == .thread ? nil : agent }
 }
 
 extension AgentRun {

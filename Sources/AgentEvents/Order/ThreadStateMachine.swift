@@ -299,6 +299,9 @@ package struct ThreadStateMachine: Sendable {
         return .changedValue(undo)
     }
 
+    /// The number of changes of values that came while they were not here.
+    mutating func missUpdates(_ count: UInt64) { missedUpdateCount = count }
+
     /// The values of the thread's context were read: from here on they change with their events.
     package mutating func setSpace(_ space: ContextSpaceStateMachine) {
         self.space = space

@@ -151,8 +151,11 @@ struct AcceptPath {
 
     /// The thread as the log has it. What was accepted and is not in the log was refused there.
     mutating func rebuild(_ head: ThreadHead) {
+        let missedUpdateCount = machine.missedUpdateCount
         self.head = head
         unsettledUsages = []
+        // Others have changed values: what is being read of them is out of date.
+        self.head.missUpdates(missedUpdateCount + 1)
         hostedRuns = Set(head.machine.openHostedRuns)
         setSweep()
         release()

@@ -163,8 +163,9 @@ public final class AgentRuntime: Sendable {
                     }
                 }
                 group.addTask(executorPreference: environment.backgroundExecutor) {
-                    guard try await self.repair(opening, services) else { return }
+                    // What has expired meanwhile is removed before anything else is logged.
                     try await self.watchExpiries(services)
+                    guard try await self.repair(opening, services) else { return }
                     self.lifecycle.start(services)
                     await withDiscardingTaskGroup { group in
                         group.addTask { await self.contexts.giveBackIdle(services) }

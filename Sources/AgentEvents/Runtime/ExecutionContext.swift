@@ -70,7 +70,7 @@ public actor ExecutionContext {
     /// - Throws: ``AgentEventsError``; then nothing changed (I4).
     @discardableResult
     public func emit(_ draft: EventDraft) async throws(AgentEventsError) -> EventID {
-        guard !services.isContended, draft.payload.lapse == nil, let accepted = try path.accept(draft, waits: false)
+        guard !services.isContended, !draft.payload.isStateUpdate, let accepted = try path.accept(draft, waits: false)
         else {
             return try await emitSettled(draft, waits: false)
         }
@@ -131,7 +131,7 @@ public actor ExecutionContext {
 
     /// Several events without a key.
     private func emit(_ drafts: [EventDraft], _ emission: Emission) async throws(AgentEventsError) -> EmitReceipt {
-        if !services.isContended, !emission.needsValues(for: drafts), let batch = try acceptAtOnce(drafts, emission) {
+        if !services.isContended, !Emission.changesValues(drafts), let batch = try acceptAtOnce(drafts, emission) {
             if batch.accepted.isFull { await services.commit.waitForCapacity() }
             return batch.receipt
         }
@@ -279,7 +279,8 @@ public actor ExecutionContext {
         _ drafts: [EventDraft],
         _ emission: Emission
     ) async throws(AgentEventsError) -> AcceptedBatch {
-        try await prepareValues(for: drafts, emission)
+        let isPrepared = try await prepareValues(for: drafts, emission)
+        defer { if isPrepared { services.expiries.didDecide(thread) } }
         if let batch = try acceptAtOnce(drafts, emission) { return batch }
         return try await acceptAfterLookUp(drafts, emission)
     }

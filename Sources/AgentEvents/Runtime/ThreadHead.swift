@@ -409,6 +409,9 @@ extension ThreadHead {
     /// The items taken as overdue at a time were not ended: they will be taken again.
     package mutating func lookAgain(at time: Timestamp) { machine.lookAgain(at: time) }
 
+    /// The number of changes of values that came while they were not here.
+    mutating func missUpdates(_ count: UInt64) { machine.missUpdates(count) }
+
     /// The values of the thread's context were read.
     package mutating func setSpace(_ space: ContextSpaceStateMachine) { machine.setSpace(space) }
 

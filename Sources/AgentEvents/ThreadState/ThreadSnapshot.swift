@@ -31,7 +31,8 @@ public struct ThreadSnapshot: Hashable, Sendable {
     /// - Throws: ``WireError``, among others when it was written by a version with another format of the state.
     public init(bytes: [UInt8]) throws(WireError) {
         var reader = try MemberReader(try JSONValue(parsing: bytes), path: "$")
-        let state = try ThreadState(json: try reader.required("state"))
+        var state = try ThreadState(json: try reader.required("state"))
+        state.raiseLimits()
         guard let cursor = state.cursor, try reader.text("cursor") == cursor.description else {
             throw WireError(.invalidValue, path: "$.cursor", "a snapshot has the cursor of its state")
         }

@@ -9,7 +9,7 @@
 /// (``limits``, ``dropped``). What is open is always kept.
 public struct ThreadState: Hashable, Sendable {
     /// The limits on what is kept of what has ended.
-    public let limits: Limits
+    public internal(set) var limits: Limits
     /// The id of the last event applied; `nil` before the first one.
     public internal(set) var cursor: Cursor?
     /// The messages, of agents and of users, in the order in which they were opened.
@@ -37,6 +37,12 @@ public struct ThreadState: Hashable, Sendable {
 
     /// The state of a thread without events.
     public init(limits: Limits = Limits()) { self.limits = limits }
+
+    /// One that an earlier version has stored keeps the entries that this version keeps, from now on.
+    mutating func raiseLimits() {
+        if limits.entryCount == 256 { limits.entryCount = Limits().entryCount }
+        if limits.entryByteCount == 256 * 1024 { limits.entryByteCount = Limits().entryByteCount }
+    }
 
     /// The open runs, in the order of their first events.
     public var openRuns: ArraySlice<Run> { runs[endedRuns.count...] }

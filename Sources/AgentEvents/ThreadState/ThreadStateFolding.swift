@@ -269,8 +269,15 @@ extension ThreadState {
 
     // MARK: Shared state
 
+    /// Begins with entries of the shared state alone.
+    mutating func setEntries(_ entries: [Entry]) {
+        self.entries = entries
+        allEntries = Usage()
+        for entry in entries { allEntries.add(entry.byteCount) }
+    }
+
     /// Sets an entry of the shared state, unless the one that is there is as new.
-    private mutating func set(_ entry: Entry) {
+    mutating func set(_ entry: Entry) {
         if let index = entries.lastIndex(where: { ExactString.areEqual($0.key, entry.key) }) {
             guard entry.version > entries[index].version else { return }
             allEntries.subtract(entries.remove(at: index).byteCount)

@@ -462,6 +462,11 @@ package struct MessageIntake: Sendable {
         isNewID: Bool = false
     ) async throws(ProtocolError) -> UserID {
         let owner = try await knownOwner(of: thread, isNewID: isNewID, for: principal)
+        if ContextThread.isReserved(thread) {
+            // It would be in the space without being let in.
+            throw ProtocolError(
+                .stateForbidden, "no agent works in the context of a user: ask it in a thread", threadID: thread)
+        }
         if owner == nil, !isNewID { try await access.throwIfDeleted(thread, openingFor: principal.user) }
         if let refusal = usage.message(of: principal, in: thread) { throw refusal }
         if let owner { return owner }

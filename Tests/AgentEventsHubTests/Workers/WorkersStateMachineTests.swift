@@ -80,7 +80,7 @@ struct WorkersStateMachineTests {
     @Test func anotherRestartThanThatOfOthersIsRefused() {
         var machine = Self.working()
         let refused = machine.serve(Self.request(Self.other, restart: .resume), as: Self.other, on: "c_2", at: 1)
-        #expect(refused.conflict == Machine.Conflict(agent: "guide", restart: .never))
+        #expect(refused.conflict?.agent == "guide" && refused.conflict?.restart == .never)
         #expect(!machine.knows(Self.other))
         #expect(machine.restart(of: "guide") == .never)
         // The same worker may change it, and so may others once it is gone.

@@ -32,6 +32,7 @@ struct ContextCommandTests {
             let again = try await Self.command(
                 service, #"{"name":"set","data":{"key":"city","value":"Berlin","ttl_ms":3600000}}"#, key: "k_1")
             #expect(try again.json["outcome"] == "repeated" && again.json["cursors"] == set.json["cursors"])
+            #expect(try again.json["details"] == set.json["details"])
             let conflict = try await Self.command(
                 service, #"{"name":"set","data":{"key":"city","value":"Bonn","if_version":7}}"#, key: "k_2")
             #expect(try conflict.status == 409 && conflict.errorCode == "state.conflict")
@@ -91,6 +92,12 @@ struct ContextCommandTests {
             let list = try await service.client.get("/v1/threads", headers: ["Authorization": "Bearer u_1/read"])
             let listed = try list.json["threads"]?.arrayValue?.compactMap { $0["thread_id"]?.stringValue }
             #expect(listed == ["t_7"])
+            // No agent works in it.
+            for body in [#"{"name":"message","data":{"text":"x"}}"#, #"{"name":"start"}"#] {
+                #expect(
+                    try await Self.command(service, body, key: "k_5", thread: "context~u_1").errorCode
+                        == "state.forbidden")
+            }
             for thread in ["context~u_1", "context~u_1~x", "context~u_3", "context~"] {
                 let answer = try await Self.command(service, set, key: "k_4", by: "u_2/command", thread: thread)
                 #expect(try answer.status == 404 && answer.errorCode == "state.unknown_space", "\(thread)")

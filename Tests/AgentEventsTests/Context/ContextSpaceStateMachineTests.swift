@@ -18,10 +18,11 @@ import Testing
             case .valueTooLarge: "too large"
             case .valueTooDeep: "too deep"
             case .spaceFull: "full"
-            case .keyInvalid: "key"
+            case .keyInvalid, .keyTooLong: "key"
             case .timeInvalid: "time"
             case .versionsUsedUp: "versions"
             case .reserved: "reserved"
+            case .notLetIn, .mayOnlyRead: "agent"
             }
         }
     }
@@ -100,6 +101,57 @@ import Testing
         _ = space.apply(StateUpdated(version: .max, key: "k", change: .value(2)), at: Self.time(2))
         #expect(
             Self.word(space.decide(ContextChange(.set(3, timeToLive: nil), of: "k"), at: Self.time(3))) == "versions")
+    }
+
+    /// With versions of their own, also after removals, the space has what every reader has.
+    @Test(arguments: 0..<4) func foreignVersionsCountAsTheyDoForReaders(part: Int) {
+        var ignored = 0
+        for number in 0..<300 {
+            let seed = UInt64(74_000 + part * 300 + number)
+            var randomness = SeededGenerator(seed: seed)
+            var space = ContextSpaceStateMachine()
+            var events: [AgentEvent] = []
+            func log(_ update: StateUpdated, at time: Timestamp) {
+                let before = space
+                let undo = space.apply(update, at: time)
+                if space.all(at: Self.time(.min)) == before.all(at: Self.time(.min)) { ignored += 1 }
+                if randomness.percent(20) {
+                    space.undo(undo)
+                    #expect(space == before, "seed \(seed)")
+                    _ = space.apply(update, at: time)
+                }
+                events.append(
+                    AgentEvent(
+                        id: EventID(generation: 1, sequence: UInt64(events.count + 1)), threadID: "t_1", runID: nil,
+                        agent: nil, time: time, payload: .stateUpdated(update)))
+            }
+            for step in 0..<30 {
+                let time = Self.time(Int64(step))
+                for removal in space.expired(at: time) { log(removal, at: time) }
+                let key = "k_\(randomness.below(3))"
+                let version = randomness.percent(40) ? space.version + 1 : Int64(1 + randomness.below(12))
+                var update = StateUpdated(version: version, key: key, change: .value(.integer(step)))
+                if randomness.percent(30) { update.change = .removed }
+                if randomness.percent(30) { update.expiresAt = Self.time(Int64(step + 1 + randomness.below(5))) }
+                log(update, at: time)
+                let state = ThreadState(folding: events)
+                let readers = state.entries.filter { !$0.isRemoved }.map { "\($0.key) \($0.version)" }
+                let own = space.all(at: Self.time(.min)).map { "\($0.key) \($0.version)" }
+                guard Set(readers) == Set(own), ContextSpaceStateMachine(state.entries) == space else {
+                    return #expect(Bool(false), "seed \(seed), step \(step): \(own), readers have \(readers)")
+                }
+            }
+        }
+        #expect(ignored > 500, "the sequences are too tame: \(ignored)")
+    }
+
+    /// No removal could follow, and it would be tried for ever.
+    @Test func whatHasTheLastVersionIsNotRemoved() {
+        var space = ContextSpaceStateMachine()
+        _ = space.apply(
+            StateUpdated(version: .max, key: "k", change: .value(1), expiresAt: Self.time(5)), at: Self.time(0))
+        #expect(space.deadline == ThreadStateMachine.never && space.expired(at: Self.time(9)).isEmpty)
+        #expect(space.entry("k", at: Self.time(5)) == nil)
     }
 
     /// Grants lapse by the time that they carry.

@@ -167,7 +167,7 @@ import Testing
             try await context.set("b", for: "l")
             try await runtime.flush()
         }
-        try await log.close()
+        log.close()
         now.advance(100)
         try await withAgentRuntime(log: log, configuration: now.configuration) { runtime in
             if waitsForTimer {
@@ -242,6 +242,26 @@ import Testing
         }
     }
 
+    /// Of what is set one name says when to look at the thread, and of what is refused none.
+    @Test func whatIsRefusedLeavesNothingStored() async throws {
+        try await CommandStage.with { stage in
+            let store = try #require(stage.log as? InMemoryEventLog)
+            func names() async throws -> [String] {
+                try await store.places(of: .expiry, namePrefix: "").map(\.name)
+            }
+            try await stage.context.set(0, for: "k")
+            for ttl in (1...20).reversed() {
+                let error = await Self.code {
+                    try await stage.context.set(1, for: "k", ttl: .seconds(ttl), ifVersion: 9)
+                }
+                #expect(error?.code == .stateConflict)
+            }
+            #expect(try await names().isEmpty)
+            for ttl in (1...20).reversed() { try await stage.context.set(1, for: "k", ttl: .seconds(60 * ttl)) }
+            #expect(try await names().count == 1)
+        }
+    }
+
     @Test func keysOfTheServiceAreItsOwn() async throws {
         try await CommandStage.with { stage in
             for key in ["~access", "~x", "grant/deploy"] {
@@ -263,6 +283,7 @@ import Testing
             let first = try await set(1)
             let again = try await set(1)
             #expect(first.outcome == .done && again.outcome == .repeated && again.cursors == first.cursors)
+            #expect(first.details?.value?.version == 1 && again.details?.value?.version == 1)
             let other = await Self.code { _ = try await set(2) }
             #expect(other?.code == .keyConflict)
             #expect(try await stage.events.count == 1)
