@@ -5,6 +5,7 @@
   inspector_live.py --self-test   that the checks notice a page that is broken
 """
 
+import contextlib
 import json
 import re
 import sys
@@ -231,6 +232,73 @@ def commands(stage):
     page.wait_for_function("() => inspector.session.events.at(-1).type === 'agent_cancelled'")
     settle(page)
     expect("cancelled" in page.locator(".talk .end").last.inner_text(), "the stop is not shown")
+
+
+class Storyteller:
+    """A worker in Python whose agent tells until it is stopped, in a thread of its own."""
+
+    def __init__(self, service):
+        import asyncio
+        import threading
+
+        from worker_example import Worker
+
+        self.was_cancelled = threading.Event()
+        self.loop = asyncio.new_event_loop()
+        worker = Worker(f"ws://127.0.0.1:{service.port}/v1/stream", {"storyteller": self.tell})
+        self.serving = self.loop.create_task(worker.serve())
+        self.thread = threading.Thread(target=self.run)
+
+    async def tell(self, run):
+        import asyncio
+
+        try:
+            await run.emit(("message_delta", {"message_id": "m_1", "text": f"You asked: {run.text} Once upon a time"}))
+            # It has no end: what is stopped was stopped by the page.
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.was_cancelled.set()
+            raise
+
+    def run(self):
+        import asyncio
+
+        with contextlib.suppress(asyncio.CancelledError):
+            self.loop.run_until_complete(self.serving)
+        runs = asyncio.all_tasks(self.loop)
+        for task in runs:
+            task.cancel()
+        if runs:
+            self.loop.run_until_complete(asyncio.wait(runs))
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.loop.call_soon_threadsafe(self.serving.cancel)
+        self.thread.join()
+
+
+def worker(stage):
+    """An agent of another program is asked from the page and stopped from it; the program is told."""
+    from service import Service
+
+    with Service(stage.service.process.args[0], None) as service, Storyteller(service) as storyteller:
+        stage.server.service_port = service.port
+        page = stage.page("#t_story")
+        page.locator(".composer textarea").fill("A story, please.")
+        page.keyboard.press("Enter")
+        page.wait_for_function("() => inspector.session.events.at(-1)?.type === 'message_delta'")
+        page.locator(".composer .danger").click()
+        page.wait_for_function("() => inspector.session.events.at(-1).type === 'agent_cancelled'")
+        page.locator(".talk .end", has_text="cancelled").wait_for()
+        text = page.locator(".talk").inner_text()
+        expect("You asked: A story, please." in text, f"the page shows {text!r}")
+        expect(storyteller.was_cancelled.wait(60), "the program goes on with a run that was stopped")
+        kinds = page.evaluate("inspector.session.events.map(event => event.type)")
+        expect(kinds == ["user_message", "agent_queued", "agent_started", "message_delta", "message_completed", "agent_cancelled"], f"the log has {kinds}")
+        page.goto("about:blank")
 
 
 def own_page(stage):
@@ -544,7 +612,7 @@ def refused_stores(stage):
 
 CHECKS = {
     "32 long answer": long_answer, "36 growing bars": growing, "38 clocks": clocks, "39 links": links, "40 still": still, "42 reload": reload,
-    "47 said": said, "commands": commands, "own page": own_page, "breakpoint": breakpoint_exact, "same as the service": same_as_service, "order as the service": order_as_service, "restart": restart, "39 diverged": diverged,
+    "47 said": said, "commands": commands, "worker": worker, "own page": own_page, "breakpoint": breakpoint_exact, "same as the service": same_as_service, "order as the service": order_as_service, "restart": restart, "39 diverged": diverged,
     "tabs": tabs, "31 no growth": no_growth, "sign in": sign_in, "offline": offline, "threads list": threads_list, "refused stores": refused_stores,
 }
 
@@ -564,6 +632,7 @@ BROKEN = [
     ("a filter that is forgotten", "after a reload", broken("app.js", "['filter', 'sessionStorage'], ", ""), reload),
     ("each fragment is said", "are said", broken("shell.js", "const words = `${session.id}:", "const words = `${session.events.length} ${session.id}:"), said),
     ("a form that is not sent", "the answer is", broken("form.js", "await answer(decision, decision === 'approved' && fields.length ? values : undefined);", "await answer(decision, { reason: 'old' });"), commands),
+    ("a stop that is not sent", "Timeout", broken("composer.js", "onClick: () => app.command('stop') }", "onClick: () => {} }"), worker),
     ("a stop that comes too late", "it stopped at", broken("breakpoint.js", "      app.select(index, {});\n      app.moveTo(index);\n      say(status, `Stopped at #${event.seq}", "      app.select(index + 1, {});\n      app.moveTo(index - 1);\n      say(status, `Stopped at #${event.seq}"), breakpoint_exact),
     ("another state than the service's", "the states differ", {"agent-events.js": ("s.messages[before ? index : s.messages.length] = { message_id, role, text: whole,", "s.messages[before ? index : s.messages.length] = { message_id, role, text: `${whole} `,")}, same_as_service),
     ("an order of its own", "otherwise than", broken("core/order.js", "      case 'agent_completed': return !run.isOpen;", "      case 'agent_completed': return true;"), order_as_service),

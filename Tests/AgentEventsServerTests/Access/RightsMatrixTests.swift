@@ -25,6 +25,8 @@ struct RightsMatrixTests {
         case opening
         /// The scope to read, and no thread.
         case listing
+        /// The scope to command, and no thread.
+        case commanding
         case use(Scope)
         /// One of two.
         case either(Scope, Scope)
@@ -34,6 +36,7 @@ struct RightsMatrixTests {
             case .nothing, .credentials: []
             case .opening: [.command, .open]
             case .listing: [.read]
+            case .commanding: [.command]
             case .use(let scope): [scope]
             case .either(let one, let other): [one, other]
             }
@@ -61,7 +64,10 @@ struct RightsMatrixTests {
             return mayOpen ? .allowed : .refused("auth.scope_missing")
         }
         guard !need.scopes.allSatisfy({ !scopes.contains($0) }) else { return .refused("auth.scope_missing") }
-        if case .listing = need { return .allowed }
+        switch need {
+        case .listing, .commanding: return .allowed
+        case .nothing, .credentials, .opening, .use, .either: break
+        }
         guard thread == Guest.thread, need.scopes.contains(where: { guest.rights.contains($0) }) else {
             return .refused("thread.unknown")
         }
@@ -123,6 +129,11 @@ struct RightsMatrixTests {
         "GET /v1/threads/{thread}/members/{subject}": (.use(.share), [("", nil)]),
         "PUT /v1/threads/{thread}/members/{subject}": (.use(.share), [("", #"{"role":"viewer"}"#), ("", "{}")]),
         "DELETE /v1/threads/{thread}/members/{subject}": (.use(.share), [("", nil)]),
+        "GET /v1/schedules": (.commanding, [("", nil)]),
+        "GET /v1/schedules/{schedule}": (.commanding, [("", nil)]),
+        "DELETE /v1/schedules/{schedule}": (.commanding, [("", nil)]),
+        // Those who may command in the thread and are not its user are told that it is another's.
+        "PUT /v1/schedules/{schedule}": (.use(.command), [("", #"{"cron":"@daily","thread_id":"aaa-1"}"#)]),
         "POST /v1/threads/{thread}/links": (.use(.share), [("", "{}"), ("", "?")]),
         "GET /v1/threads/{thread}/messages": (
             .use(.read), ["", "?limit=1", "?before=now", "?before=1-2", "?before=1-9", "?before=9-1"].map { ($0, nil) }
@@ -181,8 +192,8 @@ struct RightsMatrixTests {
             for path in Self.paths(of: hub) {
                 let answer = try await service.client.send(
                     "OPTIONS",
-                    path.replacing("{thread}", with: "aaa-1").replacing("{subject}", with: "somebody").replacing(
-                        "{key}", with: "k"))
+                    path.replacing("{thread}", with: "aaa-1").replacing("{subject}", with: "somebody")
+                        .replacing("{key}", with: "k").replacing("{schedule}", with: "s"))
                 let methods = try #require(answer.headers["allow"], "\(path)").split(separator: ", ")
                 // HEAD is GET without the body.
                 for method in methods where method != "OPTIONS" && method != "HEAD" {
@@ -202,6 +213,7 @@ struct RightsMatrixTests {
                 func ask(_ thread: ThreadID) async throws -> RawHTTPClient.Answer {
                     let path = parts[1].replacing("{thread}", with: thread.rawValue)
                         .replacing("{subject}", with: "somebody").replacing("{key}", with: "k")
+                        .replacing("{schedule}", with: "s")
                     var headers = guest.headers
                     if parts[0] != "GET" { headers["Idempotency-Key"] = "a-key" }
                     return try await service.client.send(
