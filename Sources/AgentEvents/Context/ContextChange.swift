@@ -10,8 +10,6 @@ public enum ContextLimits {
     public static var keyByteCount: Int { 256 }
     /// The longest time to live: 366 days.
     public static var maximumTimeToLive: Duration { .seconds(366 * 86_400) }
-    /// The highest version that an event of somebody else may carry: above it there is room for those of the space.
-    package static var maximumGivenVersion: Int64 { .max / 2 }
 }
 
 /// A change of a value of a context space, as somebody asks for it.
@@ -152,7 +150,8 @@ extension AgentEventsError {
         case .versionsUsedUp:
             self.init(
                 .stateConflict,
-                "the version of a value is at most \(ContextLimits.maximumGivenVersion), and counts up by one")
+                "an event of a program has used up the versions of this context, which count up to \(Int64.max): use another one"
+            )
         case .reserved:
             self.init(
                 .stateForbidden,

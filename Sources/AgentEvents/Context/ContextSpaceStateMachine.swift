@@ -111,7 +111,6 @@ package struct ContextSpaceStateMachine: Hashable, Sendable {
 
     /// Why a value that somebody logs as an event does not fit into the space; `nil` for one that does.
     package func refusal(of update: StateUpdated) -> ContextRefusal? {
-        guard update.version <= ContextLimits.maximumGivenVersion else { return .versionsUsedUp }
         // Earlier versions have taken an empty one.
         guard update.key.utf8.count <= ContextLimits.keyByteCount else { return .keyTooLong(update.key.utf8.count) }
         guard case .value(let value) = update.change else { return nil }
