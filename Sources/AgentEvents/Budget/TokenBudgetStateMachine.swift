@@ -1,5 +1,5 @@
 /// Counts the tokens that each user has used on the day that it is, in UTC, by the times of events. Of days that are over nothing is
-/// kept.
+/// kept, but for the day before: a clock that was ahead may come back to it.
 ///
 /// ```
 ///             begin, on the day of the opening                  didRead
@@ -30,7 +30,7 @@ struct TokenBudgetStateMachine: Sendable {
     private var uses: [UserID: Use] = [:]
     private var reading: Set<UserID> = []
 
-    /// The number of users who are counted: those of one day.
+    /// The number of users who are counted: those of two days.
     var count: Int { uses.count }
 
     /// The log is opened.
@@ -59,18 +59,19 @@ struct TokenBudgetStateMachine: Sendable {
         if let tokens { didReport(tokens, of: user, at: start) }
     }
 
-    /// Tokens were used. Those of a day before the newest one of their user count no longer.
+    /// Tokens were used. Those of a day before the newest one of their user count with that: the clock was ahead, and too much is
+    /// safer than nothing.
     mutating func didReport(_ tokens: Int64, of user: UserID, at time: Timestamp) {
         let day = time.utcDay
         if day > newestDay {
             newestDay = day
-            uses = uses.filter { $0.value.day >= day }
+            uses = uses.filter { $0.value.day >= day - 1 }
         }
         guard let use = uses[user], use.day >= day else {
             uses[user] = Use(day: day, tokens: tokens)
             return
         }
-        if use.day == day { uses[user]?.tokens = TokenUsage.sum(use.tokens, tokens) }
+        uses[user]?.tokens = TokenUsage.sum(use.tokens, tokens)
     }
 
     /// The tokens that a user has used on the day of a time.

@@ -135,7 +135,7 @@ public struct ModelAgent: ConcurrentAgent, ResumableAgent {
         let isReplaced = fold.replaced.contains(prompt.messageID)
         return ModelRequest(
             instructions: instructions, transcript: isReplaced ? transcript : transcript.asking(prompt, in: run.id),
-            question: isReplaced ? nil : prompt.messageID, tools: tools.map(\.description),
+            question: isReplaced ? nil : prompt.messageID, run: run.id, tools: tools.map(\.description),
             maximumOutputTokens: limits.outputTokens)
     }
 

@@ -9,6 +9,8 @@ public struct ModelRequest: Hashable, Sendable {
     /// The message in ``transcript`` that the run was asked with; what users have written to the run since comes after it. `nil`
     /// where no message in the log has asked it.
     public var question: MessageID?
+    /// The run that asks, whose turns in ``transcript`` are what it has done so far; `nil` outside of a run.
+    public var run: RunID?
     /// The tools that it may call.
     public var tools: [ToolDescription]
     /// The most tokens of the answer; at least 1. `nil` for the model's own limit.
@@ -18,12 +20,14 @@ public struct ModelRequest: Hashable, Sendable {
         instructions: String = "",
         transcript: Transcript = Transcript(),
         question: MessageID? = nil,
+        run: RunID? = nil,
         tools: [ToolDescription] = [],
         maximumOutputTokens: Int? = nil
     ) {
         self.instructions = instructions
         self.transcript = transcript
         self.question = question
+        self.run = run
         self.tools = tools
         self.maximumOutputTokens = maximumOutputTokens
     }

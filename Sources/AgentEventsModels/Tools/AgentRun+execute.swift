@@ -3,7 +3,8 @@ public import AgentEvents
 extension AgentRun {
     /// Carries out the calls of a model's answer, all at once, and returns when each has its result in the log.
     ///
-    /// All calls are opened, with their questions, before the first of them begins, so they stand together in the transcript. A
+    /// All calls are opened, with their questions, before the first of them begins, so they stand together in the transcript; the
+    /// body of a tool that is not repeatable begins after the commit of its call. A
     /// call that fails, is denied or takes too long, one of a tool that there is not, and one with arguments that do not fit or
     /// are not JSON has a result that says so: it is for the model, and no error here.
     ///
@@ -110,6 +111,8 @@ struct PreparedCall: Sendable {
         do {
             switch work {
             case .run(let tool, let denial, let question):
+                // What may not happen twice begins after its call is in the log: a process that dies in between leaves no trace of it.
+                if !tool.isRepeatable { try await run.flush() }
                 try await tool.finish(run, call, denial, question)
             case .refuse(let refusal):
                 try await run.finish(call, timeout: nil) { (_: ToolCall) async throws -> Void in throw refusal }

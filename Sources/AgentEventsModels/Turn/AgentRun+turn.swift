@@ -30,8 +30,8 @@ extension AgentRun {
         retries: ModelRetryPolicy = ModelRetryPolicy()
     ) async throws -> ModelTurn {
         let request = ModelRequest(
-            instructions: instructions, transcript: transcript, question: question, tools: tools.map(\.description),
-            maximumOutputTokens: maximumOutputTokens)
+            instructions: instructions, transcript: transcript, question: question, run: id,
+            tools: tools.map(\.description), maximumOutputTokens: maximumOutputTokens)
         var machine = ModelTurnStateMachine(
             model: model.name, retries: retries, inputEstimate: TokenEstimate.count(of: request))
         while true {

@@ -38,6 +38,8 @@ struct GuideConversation {
                 addedTerms += question.terms.dropFirst(known.count)
                 hasAnswered = hasSaid
             case .assistant(let turn):
+                // What another run has done and said, such as one that this one does again, is not of this one.
+                if let run = request.run, turn.run != run { continue }
                 calls += turn.calls
                 addedTerms = []
                 hasAnswered = false

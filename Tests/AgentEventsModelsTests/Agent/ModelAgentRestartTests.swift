@@ -177,6 +177,8 @@ import Testing
                 try agent(asks: false),
                 { process in
                     try await process.send("Deploy the newest")
+                    // A call that may be repeated does not wait for its commit.
+                    try await process.wait(for: .toolExecuting)
                     while world.deployed.count == 0 { await Task.yield() }
                 }
             ),

@@ -55,6 +55,28 @@ import Testing
         }
     }
 
+    /// A process that dies right after the body has begun leaves a call that says so.
+    @Test func whatMayNotHappenTwiceBeginsAfterTheCommitOfItsCall() async throws {
+        let log = FaultyLog(appends: FaultPlan().on(2, .hang))
+        let hasBegun = Tally<Bool>()
+        try await withAgentRuntime(log: log) { runtime in
+            try await runtime.withRun(user: "u_1", thread: "t_1", agent: "ops") { run in
+                try await run.flush()
+                let tool = Tool("deploy", "") { (_: Deployment, _) in
+                    hasBegun.add(true)
+                    return "done"
+                }
+                async let done: Void = run.execute([Self.call("deploy")], with: [tool])
+                while log.hangingCount == 0 { await Task.yield() }
+                for _ in 0..<1000 { await Task.yield() }
+                #expect(hasBegun.count == 0)
+                log.release()
+                try await done
+                #expect(hasBegun.count == 1)
+            }
+        }
+    }
+
     /// A tool, a call of it, and the result that the model is told.
     private static let results: [(Tool, ModelCall, String)] = [
         (Tool("a", "") { (deployment: Deployment, _) in deployment.build + 1 }, call("a"), "a=8"),

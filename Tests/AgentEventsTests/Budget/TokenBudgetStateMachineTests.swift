@@ -60,10 +60,22 @@ struct TokenBudgetStateMachineTests {
         let new = machine.begin("u_new", at: tomorrow)
         #expect(new == .known && machine.isKnown("u_new", at: tomorrow))
         machine.didReport(3, of: "u_1", at: tomorrow)
-        #expect(machine.count == 1 && machine.tokens(of: "u_1", at: tomorrow) == 3)
-        // One of yesterday that comes late, and a clock that is set back.
-        machine.didReport(50, of: "u_1", at: Self.noon)
-        #expect(machine.tokens(of: "u_1", at: tomorrow) == 3 && machine.tokens(of: "u_1", at: Self.noon) == 3)
+        #expect(machine.count == 100 && machine.tokens(of: "u_1", at: tomorrow) == 3)
+        machine.didReport(1, of: "u_1", at: Self.at(3 * Self.day / 2))
+        #expect(machine.count == 1)
+    }
+
+    /// The clock is ahead for a moment: what is used after it counts, and what was used before it does still.
+    @Test func aClockThatWasAheadForgetsNothing() {
+        var machine = Self.opened()
+        let tomorrow = Self.at(Self.day)
+        machine.didReport(9, of: "u_1", at: Self.noon)
+        machine.didReport(9, of: "u_2", at: Self.noon)
+        machine.didReport(1, of: "u_2", at: tomorrow)
+        machine.didReport(5, of: "u_1", at: Self.at(1))
+        machine.didReport(5, of: "u_2", at: Self.at(1))
+        #expect(machine.tokens(of: "u_1", at: Self.at(2)) == 14 && machine.tokens(of: "u_2", at: Self.at(2)) == 6)
+        #expect(machine.tokens(of: "u_1", at: tomorrow) == 0)
     }
 
     @Test func theSumDoesNotOverflow() {

@@ -116,6 +116,13 @@ import agent_events
         #expect(Self.reply(items) == ["say I find no further word in that to search for."])
     }
 
+    /// A run that does another one again answers by itself, whatever that has found and said.
+    @Test func whatAnotherRunHasDoneIsNotOfThisOne() {
+        let items = [Self.user("Where are roses?", "m_1"), Self.search(["rose"], finds: []), Self.turn(saying: "Nowh")]
+        let request = ModelRequest(transcript: Transcript(items: items), question: "m_1", run: "r_2")
+        #expect(Self.script.reply(to: request).count == 2)
+    }
+
     /// Asked again after a kill that came between the answer and the end of the run.
     @Test func nothingIsAddedToAnAnswer() {
         let items = [
