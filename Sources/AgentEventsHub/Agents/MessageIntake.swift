@@ -157,6 +157,12 @@ package struct MessageIntake: Sendable {
         from principal: Principal
     ) async throws(ProtocolError) -> Answer {
         let owner = try await admit(principal, to: thread)
+        // A schedule has none of the rights of a member, or of an administrator.
+        guard request.occurrence == nil || owner == principal.user else {
+            throw ProtocolError(
+                .threadForbidden, "the thread is another user's: schedules are for threads of one's own",
+                threadID: thread)
+        }
         let retried = try await retried(request.retryOf, in: thread)
         guard let agent = try dispatcher.agent(named: request.agent ?? retried?.agent, in: thread, of: owner) else {
             throw ProtocolError(.agentUnknown, "no agent is served here that could start", threadID: thread)

@@ -4,7 +4,8 @@ package import AgentEvents
 ///
 /// A schedule has one number that is stored: the time up to which all its occurrences are done with. It only grows, and an
 /// occurrence is never looked at again once it is below. It is stored before anything else happens for the schedule, so that after a
-/// crash one thing at most has happened beyond it, which the log tells by its key.
+/// crash one thing at most has happened beyond it: a start, which the log tells by its key, or that skipped ones were told, which may
+/// then be told again.
 ///
 /// ```
 /// time passes ──> due ──┬── start ──┬── done: its run was accepted ────────────────────> done up to it, saved ──> next
@@ -150,7 +151,9 @@ package struct ScheduleStateMachine: Sendable {
         lastNumber += 1
         entries[key] = Entry(
             rule: rule, number: lastNumber, done: done, upTo: done, next: rule.next(after: done))
-        return timePassed(to: now)
+        entries[key]?.collect(at: now)
+        enqueue(key, at: now)
+        return takeTurns()
     }
 
     package mutating func remove(_ key: Key) { entries[key] = nil }
@@ -214,6 +217,7 @@ package struct ScheduleStateMachine: Sendable {
         guard let entry = entries[key], entry.hasWork, entry.work == nil, !entry.isWaiting,
             entry.retryAt.map({ $0 <= now }) ?? true
         else { return }
+        entries[key]?.dropIfLate(at: now)
         entries[key]?.isWaiting = true
         waiting.append(key)
     }
@@ -283,6 +287,20 @@ extension ScheduleStateMachine.Entry {
             skips.insert(
                 ScheduleStateMachine.Skip(
                     reason: ScheduleStateMachine.Skip.missed, first: first, last: first, count: 1), at: 0)
+        }
+    }
+
+    /// Those that were postponed, or had to wait for others of the schedule, until they are a minute late: they are not made up for
+    /// when none are.
+    fileprivate mutating func dropIfLate(at now: Timestamp) {
+        guard rule.catchUp.count(isPunctual: false) == 0 else { return }
+        while let first = due.first, now.milliseconds - first.milliseconds >= ScheduleStateMachine.punctuality {
+            due.removeFirst()
+            retryAt = nil
+            attemptCount = 0
+            skip(
+                ScheduleStateMachine.Skip(
+                    reason: ScheduleStateMachine.Skip.missed, first: first, last: first, count: 1))
         }
     }
 

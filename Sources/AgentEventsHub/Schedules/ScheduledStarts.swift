@@ -2,7 +2,8 @@ import AgentEvents
 import AgentEventsProtocol
 import Logging
 
-/// Starts the runs of occurrences, and tells of those that are skipped: once each, whatever crashes.
+/// Starts the runs of occurrences, once each, whatever crashes, and tells of those that are skipped: once, or again after a crash
+/// before it was stored that they were told.
 ///
 /// The key of a start is that of the occurrence, for 24 hours; after that the id of its run, which comes from the occurrence too, and
 /// which the thread takes once.

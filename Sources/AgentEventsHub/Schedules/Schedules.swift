@@ -29,6 +29,8 @@ public final class Schedules: Sendable {
         var begunAt = Timestamp(milliseconds: 0)
     }
 
+    private typealias Stored = (kept: KeptSchedule, done: Timestamp)
+
     private let runtime: AgentRuntime
     private let starter: ScheduledStarts
     private let zones: any ZoneSource
@@ -143,6 +145,9 @@ public final class Schedules: Sendable {
     }
 
     private func rule(of schedule: Schedule) throws(ScheduleError) -> ScheduleStateMachine.Rule {
+        guard !ContextThread.isReserved(schedule.thread) else {
+            throw ScheduleError(.invalid, "no agent works in the context of a user: a schedule is for another thread")
+        }
         guard let zone = zones.rules(named: schedule.zone) else {
             let hasAny = zones.rules(named: "Europe/Berlin") != nil
             throw ScheduleError(
@@ -213,7 +218,7 @@ public final class Schedules: Sendable {
     }
 
     private func load() async {
-        var stored: [ScheduleStateMachine.Key: (kept: KeptSchedule, done: Timestamp)] = [:]
+        var stored: [Stored] = []
         while true {
             do throws(EventLogError) {
                 stored = try await readStored()
@@ -225,14 +230,28 @@ public final class Schedules: Sendable {
         }
         let now = now
         state.withLock { $0.begunAt = now }
-        var schedules: [(kept: KeptSchedule, done: Timestamp)] = stored.values.filter { !$0.kept.isGiven }
-        for schedule in given {
-            // Only its progress counts of what is stored: the application says what it is.
-            let known = stored[schedule.key]
-            let isSame = known?.kept.schedule == schedule
-            schedules.removeAll { $0.kept.schedule.key == schedule.key }
-            schedules.append((KeptSchedule(schedule, isGiven: true), isSame ? known?.done ?? now : now))
+        let given = Dictionary(given.map { ($0.key, $0) }) { _, later in later }
+        var progress: [ScheduleStateMachine.Key: Timestamp] = [:]
+        var schedules: [Stored] = []
+        var leftOver: [StoredValue] = []
+        for (kept, done) in stored {
+            let schedule = given[kept.schedule.key]
+            switch (kept.isGiven, schedule) {
+            case (true, let schedule?) where schedule.thread == kept.schedule.thread:
+                // Only its progress counts of what is stored: the application says what it is.
+                if schedule == kept.schedule { progress[schedule.key] = done }
+            case (true, _):
+                // It is given no longer, or in another thread: what is stored of it would stand beside that of a later one.
+                leftOver.append(kept.removed)
+            case (false, nil): schedules.append((kept, done))
+            case (false, _?): break
+            }
         }
+        for schedule in self.given {
+            schedules.append((KeptSchedule(schedule, isGiven: true), progress[schedule.key] ?? now))
+        }
+        // What cannot be removed, which the log says, is left over at the next start again, and counts for nothing until then.
+        try? await save(leftOver)
         for (kept, storedDone) in schedules {
             let schedule = kept.schedule
             var done = storedDone
@@ -258,18 +277,16 @@ public final class Schedules: Sendable {
         timer.signal()
     }
 
-    private func readStored() async throws(EventLogError) -> [ScheduleStateMachine.Key: (
-        kept: KeptSchedule, done: Timestamp
-    )] {
-        guard let store else { return [:] }
-        var stored: [ScheduleStateMachine.Key: (kept: KeptSchedule, done: Timestamp)] = [:]
+    private func readStored() async throws(EventLogError) -> [Stored] {
+        guard let store else { return [] }
+        var stored: [Stored] = []
         for place in try await store.places(of: .schedule, namePrefix: "") {
             guard let bytes = try await store.load(.schedule, thread: place.thread, name: place.name) else { continue }
             guard let read = KeptSchedule.read(bytes) else {
                 logger.error("stored schedule not understood", metadata: ["thread.id": "\(place.thread)"])
                 continue
             }
-            stored[read.kept.schedule.key] = read
+            stored.append(read)
         }
         return stored
     }

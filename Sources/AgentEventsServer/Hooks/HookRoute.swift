@@ -27,24 +27,38 @@ struct HookRoute: Sendable {
 
     let hub: AgentEventsHub
     let hooks: [HookID: IncomingHook]
+    /// That of a hook that is not there: nothing is signed with it, so a caller cannot tell such a hook from others.
+    private let unknownSecret: [UInt8]
+
+    init(hub: AgentEventsHub, hooks: [HookID: IncomingHook]) {
+        self.hub = hub
+        self.hooks = hooks
+        var generator = SystemRandomNumberGenerator()
+        unknownSecret = (0..<32).map { _ in .random(in: .min ... .max, using: &generator) }
+    }
 
     func respond(to request: Request, _ context: some RequestContext) async throws -> Response {
         let id: HookID = try request.pathIdentifier("hook", context, "the hook in the path")
-        guard let hook = hooks[id] else {
-            throw ProtocolError(.hookUnknown, "there is no hook \(id) here")
-        }
+        let hook = hooks[id]
         let ticket = ConnectionTicket.current ?? ConnectionTicket(usage: hub.usage)
         // Before the body is asked for.
+        if let refusal = hub.usage.refusalOfCredentials(from: ticket.address) { throw refusal }
         guard let signature = HookSignature(request.headers) else {
+            hub.usage.recordAuthenticationFailure(from: ticket.address)
             throw ProtocolError(
                 .hookSignatureInvalid,
                 "a delivery is signed: with webhook-id, webhook-timestamp and webhook-signature, or \(WebhookSignature.headerName)"
             )
         }
         let body = try await request.bodyBytes(upTo: Self.maximumBodyByteCount)
-        let delivery = try ticket.check { () throws(ProtocolError) in
+        let (hook, delivery) = try ticket.check { () throws(ProtocolError) in
             do throws(WebhookError) {
-                return try signature.verify(body, secret: hook.secret, now: hub.runtime.environment.wallClock.now())
+                let delivery = try signature.verify(
+                    body, secret: hook?.secret ?? unknownSecret, now: hub.runtime.environment.wallClock.now())
+                guard let hook else {
+                    throw WebhookError(.signatureWrong, "the delivery was not signed with this secret, or was changed")
+                }
+                return (hook, delivery)
             } catch {
                 throw ProtocolError(.hookSignatureInvalid, error.message)
             }

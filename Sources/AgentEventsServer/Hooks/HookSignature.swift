@@ -54,18 +54,13 @@ struct HookSignature: Hashable, Sendable {
         _ secret: [UInt8],
         _ now: Timestamp
     ) throws(WebhookError) {
-        let codes = signatures.split(separator: " ").compactMap { signature -> [UInt8]? in
-            guard signature.hasPrefix("v1,") else { return nil }
-            return Base64.decode(signature.dropFirst(3))
-        }
-        guard !id.isEmpty, let seconds = Int64(time), !codes.isEmpty else {
+        let texts = signatures.split(separator: " ").filter { $0.hasPrefix("v1,") }.map { $0.dropFirst(3) }
+        let codes = try CandidateCodes(texts) { Base64.decode($0) }
+        guard !id.isEmpty, let seconds = Int64(time), let codes else {
             throw WebhookError(
                 .signatureMalformed, "webhook-signature is v1, and Base64, and webhook-timestamp is in whole seconds")
         }
-        let signed = Array("\(id).\(time).".utf8) + body
-        let key = SymmetricKey(data: secret)
-        guard codes.contains(where: { HMAC<SHA256>.isValidAuthenticationCode($0, authenticating: signed, using: key) })
-        else {
+        guard codes.sign(Array("\(id).\(time).".utf8), body, secret: secret) else {
             throw WebhookError(.signatureWrong, "the delivery was not signed with this secret, or was changed")
         }
         // Looked at last: the time of a wrong signature says nothing.

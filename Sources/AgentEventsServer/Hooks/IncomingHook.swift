@@ -22,7 +22,7 @@ public struct HookID: Identifier {
 ///
 /// A delivery is JSON and signed, in one of two ways:
 /// - like Standard Webhooks: `webhook-id`, `webhook-timestamp` and `webhook-signature` (`v1,` and the HMAC-SHA256 of
-///   `{id}.{timestamp}.{body}` in Base64, of several one has to fit). The id is that of the delivery.
+///   `{id}.{timestamp}.{body}` in Base64, of several, 8 at most, one has to fit). The id is that of the delivery.
 /// - like ``WebhookSink``: `Agent-Events-Signature`, see ``WebhookSignature``. The delivery is its body: an equal one is the same
 ///   delivery. A header `Idempotency-Key` counts for nothing here, since nobody has signed it.
 ///

@@ -35,7 +35,7 @@ public struct WebhookSignature: Hashable, Sendable {
     /// For receivers written in Swift: whether a request was signed with the secret, and lately.
     ///
     /// - Parameters:
-    ///   - headerValue: the value of ``headerName``. Of several `v1` one has to fit.
+    ///   - headerValue: the value of ``headerName``. Of several `v1`, 8 at most, one has to fit.
     ///   - body: the bytes of the body as they came.
     ///   - tolerance: how far the time, in whole seconds, may be from `now`, either way. Default: 300 seconds.
     /// - Throws: ``WebhookError``: `webhook.signature_malformed`, `webhook.signature_expired`,
@@ -48,20 +48,18 @@ public struct WebhookSignature: Hashable, Sendable {
         tolerance: Duration = .seconds(300)
     ) throws(WebhookError) {
         var time: Substring?
-        var codes: [[UInt8]] = []
+        var texts: [Substring] = []
         for part in headerValue.split(separator: ",") {
             let pair = part.split(separator: "=", maxSplits: 1)
             guard pair.count == 2 else { continue }
             if pair[0] == "t" { time = pair[1] }
-            if pair[0] == "v1", let code = Hexadecimal.bytes(pair[1]) { codes.append(code) }
+            if pair[0] == "v1" { texts.append(pair[1]) }
         }
-        guard let time, let seconds = Int64(time), !codes.isEmpty else {
+        let codes = try CandidateCodes(texts) { Hexadecimal.bytes($0) }
+        guard let time, let seconds = Int64(time), let codes else {
             throw WebhookError(.signatureMalformed, "a signature is t=<seconds>,v1=<hexadecimal>")
         }
-        let signed = Array("\(time).".utf8) + body
-        let key = SymmetricKey(data: secret)
-        guard codes.contains(where: { HMAC<SHA256>.isValidAuthenticationCode($0, authenticating: signed, using: key) })
-        else {
+        guard codes.sign(Array("\(time).".utf8), body, secret: secret) else {
             throw WebhookError(.signatureWrong, "the body was not signed with this secret, or was changed")
         }
         // Looked at last: the time of a wrong signature says nothing.

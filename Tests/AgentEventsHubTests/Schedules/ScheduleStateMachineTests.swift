@@ -126,6 +126,19 @@ import Testing
         }
     }
 
+    @Test func oneThatIsPostponedUntilItIsAMinuteLateIsSkippedWhenNoneIsMadeUpFor() throws {
+        var machine = Machine()
+        _ = machine.put(Self.key, try Self.rule("0 * * * *", .none), done: Self.start, at: Self.start)
+        guard case .start(let ticket, _)? = machine.timePassed(to: Self.time(1)).first else { throw Unexpected() }
+        #expect(machine.ended(ticket, .postponed(by: .seconds(30)), at: Self.time(1)) == [])
+        guard case .start(let again, Self.time(1))? = machine.timePassed(to: Self.time(1, 0, 30)).first else {
+            throw Unexpected()
+        }
+        #expect(machine.ended(again, .postponed(by: .seconds(30)), at: Self.time(1, 0, 30)) == [])
+        guard case .tell(_, let skip)? = machine.timePassed(to: Self.time(1, 1)).first else { throw Unexpected() }
+        #expect(skip == Machine.Skip(reason: "missed", first: Self.time(1), last: Self.time(1), count: 1))
+    }
+
     /// What comes after it is skipped only once it is known what becomes of the first.
     @Test func oneThatWasUnderWayWhenOthersBecameDueComesBeforeThem() throws {
         var machine = Machine()

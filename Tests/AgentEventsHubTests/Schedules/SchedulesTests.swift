@@ -29,6 +29,7 @@ import Testing
     private func process(
         _ given: [Schedule] = [],
         log: CutStore? = nil,
+        authorizer: any Authorizer = OwnershipAuthorizer(),
         configure: (inout HubConfiguration) -> Void = { _ in },
         _ body: (AgentStage) async throws -> Void
     ) async throws {
@@ -42,7 +43,7 @@ import Testing
                 log: log,
                 configuration: RuntimeConfiguration(environment: .manual(clock, seed: .random(in: 1 ... .max)))),
             agents: [StagedAgent(name: "guide", concurrency: AgentConcurrency(), control: control)],
-            authorizer: OwnershipAuthorizer(), schedules: given, configuration: configuration,
+            authorizer: authorizer, schedules: given, configuration: configuration,
             logger: AgentStage.silentLogger)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             // The log is cut, and the hub fails.
@@ -244,6 +245,55 @@ import Testing
         try await process { (stage: AgentStage) async throws in
             let all = try await stage.hub.schedules.all()
             #expect(all.isEmpty)
+        }
+    }
+
+    private struct Everybody: Authorizer {
+        func rights(_ request: RightsRequest) async throws -> Rights { .all }
+    }
+
+    /// The user of the schedule may do everything there by now, but it is not theirs.
+    @Test func inAThreadThatAnotherUserHasOpenedNothingRuns() async throws {
+        try await process(authorizer: Everybody()) { (stage: AgentStage) async throws in
+            try await stage.hub.schedules.put(Self.schedule())
+            try await stage.finish(stage.send("Hello.", from: Principal(user: "u_2")).run, user: "u_2")
+            try await pass(.seconds(1800))
+            while try await stage.hub.schedules.all().first?.doneUpTo != Timestamp(rfc3339: "2026-11-21T02:30:00Z") {
+                await Task.yield()
+            }
+            let events = try await AgentStage.logged(kept)
+            #expect(queued(events).isEmpty && skips(events).isEmpty)
+        }
+    }
+
+    @Test func inTheContextOfAUserThereIsNoSchedule() async throws {
+        try await process { (stage: AgentStage) async throws in
+            let invalidCode = await code { try await stage.hub.schedules.put(Self.schedule(thread: "context~u_1")) }
+            #expect(invalidCode == .invalid)
+        }
+    }
+
+    /// What is stored of an earlier one is gone, wherever it was.
+    @Test func thoseOfTheApplicationLeaveNothingBehind() async throws {
+        func places() async throws -> [ThreadID] {
+            try await kept.places(of: .schedule, namePrefix: "").map(\.thread)
+        }
+        let isStored = { (stage: AgentStage) async throws in
+            let thread = try #require(try await stage.hub.schedules.all().first).schedule.thread
+            while try await !places().contains(thread) { await Task.yield() }
+        }
+        try await process([Self.schedule(thread: "t_2")], isStored)
+        #expect(try await places() == ["t_2"])
+        try await process([Self.schedule()], isStored)
+        #expect(try await places() == ["t_1"])
+        // It is not given any longer, and a user has made one of the same id.
+        try await process { (stage: AgentStage) async throws in
+            try await stage.hub.schedules.put(Self.schedule(thread: "t_0"))
+        }
+        #expect(try await places() == ["t_0"])
+        try await process { (stage: AgentStage) async throws in
+            let all = try await stage.hub.schedules.all()
+            #expect(all.map(\.schedule.thread) == ["t_0"])
         }
     }
 

@@ -115,8 +115,34 @@ import Testing
             #expect(try await service.loggedEvents(in: "t_builds").isEmpty)
             #expect(try await post(service, standard(Self.body, id: "d_1", at: seconds - 299)).status == 202)
             let unknown = try await service.client.send("POST", "/v1/hooks/other", headers: good, body: Self.body)
-            #expect(try unknown.status == 404 && unknown.errorCode == "hook.unknown")
+            #expect(try unknown.status == 401 && unknown.errorCode == "hook.signature")
+            let wrong = try await post(service, standard(Self.body, id: "d_1", secret: Array("another secret".utf8)))
+            #expect(unknown.body == wrong.body)
+            let many = String(repeating: "v1,\(Data(count: 32).base64EncodedString()) ", count: 4000)
+            let answer = try await post(service, good.merging(["webhook-signature": many + "v1,"]) { $1 })
+            #expect(answer.status == 401 || answer.status == 431)
             #expect(try await service.client.get("/v1/hooks/builds").status == 405)
+        }
+    }
+
+    /// Also signatures that are missing, and those of hooks that are not there; then no body is read any longer.
+    @Test func whatIsNotSignedCountsAsCredentialsThatDoNotCount() async throws {
+        let hook = try IncomingHook("builds", secret: Self.secret, user: "u_1", thread: "t_1", .message("x"))
+        let wrong = ["webhook-id": "d", "webhook-timestamp": "1", "webhook-signature": "v1,AAAA"]
+        try await withRunningService(agents: [Echo()], extensions: [.hooks([hook])]) {
+            $0.limits.includesLoopback = true
+            $0.limits.authenticationFailuresPerAddress = RateLimit(3, per: .seconds(86_400))
+        } _: { service in
+            let cases: [(hook: String, headers: [String: String])] = [("builds", [:]), ("other", wrong), ("other", [:])]
+            for (hook, headers) in cases {
+                let answer = try await service.client.send("POST", "/v1/hooks/\(hook)", headers: headers, body: "{}")
+                #expect(try answer.status == 401 && answer.errorCode == "hook.signature")
+            }
+            let body = String(repeating: " ", count: 1024 * 1024 + 1)
+            for body in ["{}", body] {
+                let answer = try await service.client.send("POST", "/v1/hooks/builds", headers: wrong, body: body)
+                #expect(try answer.status == 429 && answer.errorCode == "limits.auth_failures")
+            }
         }
     }
 

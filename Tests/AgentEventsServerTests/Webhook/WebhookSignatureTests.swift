@@ -53,6 +53,18 @@ struct WebhookSignatureTests {
         #expect(verify(header, secondsLater: -301) == .signatureExpired)
     }
 
+    /// Somebody who knows no secret has one code computed, however many they send.
+    @Test func aSignatureHasAFewCodes() {
+        let header = WebhookSignature(signing: body, secret: secret, time: time).headerValue
+        let good = header.split(separator: ",")[1]
+        func codes(_ count: Int) -> String {
+            "t=1700000000," + String(repeating: "v1=\(String(repeating: "00", count: 32)),", count: count) + good
+        }
+        #expect(verify(codes(7)) == nil)
+        #expect(verify(codes(8)) == .signatureMalformed)
+        #expect(verify(codes(4000)) == .signatureMalformed)
+    }
+
     @Test(arguments: [
         "", "t=1700000000", "v1=00", "t=,v1=00", "t=x,v1=00", "t=1700000000,v1=0g", "t=1700000000,v1=0",
         "t=1700000000;v1=00", "t=99999999999999999999,v1=00",
