@@ -7,6 +7,10 @@ struct RetriedRun: Sendable {
     private(set) var sequence: UInt64 = 0
     private(set) var agent: AgentName?
     private(set) var beginning = RunBeginning()
+    /// The schedule of which it is an occurrence, as its first event has it.
+    private(set) var schedule: ScheduleID?
+    /// Whether its first event is there, and not only later ones.
+    private(set) var hasFirst = false
 
     private init(_ run: RunID) { self.run = run }
 
@@ -34,7 +38,11 @@ struct RetriedRun: Sendable {
                 let event = try stored.decoded()
                 guard event.runID == run else { continue }
                 var retried = found ?? RetriedRun(run)
-                if found == nil { retried.sequence = event.sequence }
+                if found == nil {
+                    retried.sequence = event.sequence
+                    retried.hasFirst = event.type == .agentQueued || event.type == .agentStarted
+                    if case .agentQueued(let queued) = event.payload { retried.schedule = queued.scheduleID }
+                }
                 retried.agent = retried.agent ?? event.agent
                 retried.beginning.take(event.payload)
                 if event.type == .agentStarted || event.type?.endsRun == true { return retried }

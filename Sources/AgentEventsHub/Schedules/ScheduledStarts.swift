@@ -32,19 +32,34 @@ struct ScheduledStarts: Sendable {
             return .done
         } catch {
             log("scheduled run not started", schedule, occurrence, error.code.rawValue)
-            return Self.end(after: error, lateness: lateness)
+            return await end(of: schedule, occurrence, after: error, lateness: lateness)
         }
     }
 
-    private static func end(after error: ProtocolError, lateness: Int64) -> ScheduleStateMachine.End {
-        if error.code == .order(.alreadyStarted) || error.code == .order(.alreadyEnded) { return .done }
-        switch error.code {
-        case .keyConflict:
-            // It was started before, when the schedule said something else.
-            return .done
+    private func end(
+        of schedule: Schedule,
+        _ occurrence: Timestamp,
+        after error: ProtocolError,
+        lateness: Int64
+    ) async -> ScheduleStateMachine.End {
+        let code = error.code
+        if code == .keyConflict || code == .order(.alreadyStarted) || code == .order(.alreadyEnded) {
+            // It was started before, also when the schedule said something else; or its key or its id was taken by somebody.
+            do throws(EventLogError) {
+                switch try await first(schedule, occurrence) {
+                case .own: return .done
+                case .nothing: return code == .keyConflict ? .refused(reason: code.rawValue) : .done
+                case .anothers: return .refused(reason: code.rawValue)
+                }
+            } catch {
+                log("run of an occurrence not read", schedule, occurrence, "\(error.code)")
+                return .postponed(by: nil)
+            }
+        }
+        switch code {
         case .threadDeleted:
             return .gone
-        case .agentUnknown where lateness < agentPatience:
+        case .agentUnknown where lateness < Self.agentPatience:
             return .postponed(by: .seconds(5))
         case .threadBusy, .threadQueueFull:
             return .refused(reason: error.code.rawValue)
@@ -54,11 +69,28 @@ struct ScheduledStarts: Sendable {
         }
     }
 
+    /// What the log has under the id of the run of an occurrence.
+    private enum First {
+        case own
+        /// Whoever may emit in the thread may name a run as they like.
+        case anothers
+        /// Nothing, or no longer.
+        case nothing
+    }
+
+    private func first(_ schedule: Schedule, _ occurrence: Timestamp) async throws(EventLogError) -> First {
+        let run = Self.run(schedule, occurrence)
+        guard let found = try await RetriedRun.find(run, in: schedule.thread, runtime.log) else { return .nothing }
+        guard found.hasFirst else { return .nothing }
+        return found.schedule == schedule.id ? .own : .anothers
+    }
+
     /// Whether the log has the run of an occurrence, or that it alone was skipped. Where it cannot say so, that is done again, and its
     /// key says that it was done.
     func isDone(_ schedule: Schedule, _ occurrence: Timestamp) async -> Bool {
         let run = Self.run(schedule, occurrence)
-        let started = try? await runtime.log.startedRuns(among: [run], in: schedule.thread)
+        var started = try? await runtime.log.startedRuns(among: [run], in: schedule.thread)
+        if started?.isEmpty == false, case .anothers? = try? await first(schedule, occurrence) { started = nil }
         if started?.contains(run) ?? false { return true }
         let told = try? await runtime.log.recall(
             Self.key(schedule, skipped: occurrence, through: occurrence), in: schedule.thread)
@@ -115,7 +147,7 @@ struct ScheduledStarts: Sendable {
         identifier("schedule~", place(schedule, last, "skipped since \(first.milliseconds / 60_000)"))
     }
 
-    private static func run(_ schedule: Schedule, _ occurrence: Timestamp) -> RunID {
+    static func run(_ schedule: Schedule, _ occurrence: Timestamp) -> RunID {
         identifier("r_", place(schedule, occurrence, "run"))
     }
 

@@ -39,7 +39,7 @@ struct HookRoute: Sendable {
 
     func respond(to request: Request, _ context: some RequestContext) async throws -> Response {
         let id: HookID = try request.pathIdentifier("hook", context, "the hook in the path")
-        let hook = hooks[id]
+        let known = hooks[id]
         let ticket = ConnectionTicket.current ?? ConnectionTicket(usage: hub.usage)
         // Before the body is asked for.
         if let refusal = hub.usage.refusalOfCredentials(from: ticket.address) { throw refusal }
@@ -54,11 +54,11 @@ struct HookRoute: Sendable {
         let (hook, delivery) = try ticket.check { () throws(ProtocolError) in
             do throws(WebhookError) {
                 let delivery = try signature.verify(
-                    body, secret: hook?.secret ?? unknownSecret, now: hub.runtime.environment.wallClock.now())
-                guard let hook else {
+                    body, secret: known?.secret ?? unknownSecret, now: hub.runtime.environment.wallClock.now())
+                guard let known else {
                     throw WebhookError(.signatureWrong, "the delivery was not signed with this secret, or was changed")
                 }
-                return (hook, delivery)
+                return (known, delivery)
             } catch {
                 throw ProtocolError(.hookSignatureInvalid, error.message)
             }

@@ -266,6 +266,22 @@ import Testing
         }
     }
 
+    /// Whoever may emit in the thread may name runs, also as the occurrence's would be.
+    @Test func aRunThatHasTheIDOfAnOccurrenceIsToldAndIsNotIt() async throws {
+        try await process { (stage: AgentStage) async throws in
+            let schedule = try Self.schedule()
+            try await stage.hub.schedules.put(schedule)
+            let time = try #require(Timestamp(rfc3339: "2026-11-21T02:30:00Z"))
+            let context = try await stage.hub.runtime.context(user: "u_1", thread: "t_1")
+            try await context.emit(
+                EventDraft(runID: ScheduledStarts.run(schedule, time), agent: "other", .agentStarted(AgentStarted())))
+            try await pass(.seconds(1800))
+            let events = try await stage.events { $0.typeName == "custom" }
+            #expect(skips(events).map { $0["reason"] } == ["order.already_started"])
+            #expect(queued(events).isEmpty)
+        }
+    }
+
     @Test func inTheContextOfAUserThereIsNoSchedule() async throws {
         try await process { (stage: AgentStage) async throws in
             let invalidCode = await code { try await stage.hub.schedules.put(Self.schedule(thread: "context~u_1")) }

@@ -133,7 +133,9 @@ import Testing
             $0.limits.includesLoopback = true
             $0.limits.authenticationFailuresPerAddress = RateLimit(3, per: .seconds(86_400))
         } _: { service in
-            let cases: [(hook: String, headers: [String: String])] = [("builds", [:]), ("other", wrong), ("other", [:])]
+            let cases: [(hook: String, headers: [String: String])] = [
+                ("builds", [:]), ("other", wrong), ("other", [:]),
+            ]
             for (hook, headers) in cases {
                 let answer = try await service.client.send("POST", "/v1/hooks/\(hook)", headers: headers, body: "{}")
                 #expect(try answer.status == 401 && answer.errorCode == "hook.signature")
