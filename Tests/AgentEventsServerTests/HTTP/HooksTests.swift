@@ -130,8 +130,10 @@ import Testing
         let hook = try IncomingHook("builds", secret: Self.secret, user: "u_1", thread: "t_1", .message("x"))
         let wrong = ["webhook-id": "d", "webhook-timestamp": "1", "webhook-signature": "v1,AAAA"]
         try await withRunningService(agents: [Echo()], extensions: [.hooks([hook])]) {
-            $0.limits.includesLoopback = true
-            $0.limits.authenticationFailuresPerAddress = RateLimit(3, per: .seconds(86_400))
+            var limits = LimitConfiguration.none
+            limits.includesLoopback = true
+            limits.authenticationFailuresPerAddress = RateLimit(3, per: .seconds(86_400))
+            $0.limits = limits
         } _: { service in
             let cases: [(hook: String, headers: [String: String])] = [
                 ("builds", [:]), ("other", wrong), ("other", [:]),
