@@ -33,8 +33,8 @@ struct HookRoute: Sendable {
     init(hub: AgentEventsHub, hooks: [HookID: IncomingHook]) {
         self.hub = hub
         self.hooks = hooks
-        var generator = SystemRandomNumberGenerator()
-        unknownSecret = (0..<32).map { _ in .random(in: .min ... .max, using: &generator) }
+        let environment = hub.runtime.environment
+        unknownSecret = (0..<32).map { _ in UInt8(truncatingIfNeeded: environment.randomNumber()) }
     }
 
     func respond(to request: Request, _ context: some RequestContext) async throws -> Response {
