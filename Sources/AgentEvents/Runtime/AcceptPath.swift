@@ -204,6 +204,8 @@ struct AcceptPath {
         }
         var index = 0
         let exceeded = exceededBudget(by: drafts, at: time)
+        // Before an end that comes of the report: there they count once.
+        let counted = emission.reported?.take()
         do throws(ThreadHead.Refusal) {
             if drafts.count == 1, emission.request == nil, exceeded == nil,
                 let offer = try acceptOne(
@@ -240,6 +242,7 @@ struct AcceptPath {
                 throw error
             }
         } catch {
+            emission.reported?.putBack(counted)
             try notAccepted(error, drafts, at: index, emission, time)
             return nil
         }
@@ -579,6 +582,8 @@ struct Emission {
     var author: UserID?
     /// The lease by which its sender works for a run; `nil` for none.
     var lease: LeaseID?
+    /// The model's answer whose tokens it reports; `nil` for none.
+    var reported: ReportedAnswer?
     /// Of runs that are not open, whether the log had one of that id.
     var lookedUp: [RunID: Bool] = [:]
 
@@ -673,4 +678,13 @@ enum KeyedOutcome<Value: KeyedDecision>: Decided {
 extension Accepted?: Decided {
     var decision: ContentionDecision { self == nil ? .nothing : .offered }
     var offeredPosition: UInt64? { self?.position }
+}
+
+/// A model's answer whose tokens are counted in memory until they are reported: each is in the end of its run once.
+struct ReportedAnswer {
+    let usage: RunUsage
+    let answer: MessageID
+
+    func take() -> TokenUsage? { usage.take(answer) }
+    func putBack(_ tokens: TokenUsage?) { if let tokens { usage.putBack(tokens, of: answer) } }
 }

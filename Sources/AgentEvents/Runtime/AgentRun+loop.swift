@@ -61,12 +61,12 @@ extension ExecutionContext {
         run: RunID
     ) async throws(AgentEventsError) {
         try await passingGate(of: run) { () async throws(AgentEventsError) in
+            var emission = Emission()
+            emission.reported = ReportedAnswer(usage: usage, answer: answer)
             // Where others write too, the decision of another end waits until this one is in the log.
-            let batch = try await settled { () async throws(AgentEventsError) in
-                try await acceptBatch([draft], Emission())
+            let batch = try await settled { [emission] () async throws(AgentEventsError) in
+                try await acceptBatch([draft], emission)
             }
-            // Nothing comes in between.
-            usage.settle(answer)
             if batch.accepted.isFull { await services.commit.waitForCapacity() }
         }
     }

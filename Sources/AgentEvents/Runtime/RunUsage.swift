@@ -45,8 +45,20 @@ public struct RunUsage: Sendable {
         storage.tokens.withLock { $0.ofAnswers[answer] = tokens }
     }
 
-    /// The tokens of an answer are reported, or there are none.
-    package func settle(_ answer: MessageID) { storage.tokens.withLock { $0.ofAnswers[answer] = nil } }
+    /// The tokens of an answer are about to be reported.
+    ///
+    /// - Returns: what is counted of them no longer.
+    func take(_ answer: MessageID) -> TokenUsage? {
+        storage.tokens.withLock { $0.ofAnswers.removeValue(forKey: answer) }
+    }
+
+    /// There is nothing to report of an answer.
+    package func settle(_ answer: MessageID) { _ = take(answer) }
+
+    /// They were not reported.
+    func putBack(_ tokens: TokenUsage, of answer: MessageID) {
+        storage.tokens.withLock { $0.ofAnswers[answer] = tokens }
+    }
 
     /// Child runs have ended.
     ///

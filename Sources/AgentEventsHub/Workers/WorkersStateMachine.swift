@@ -191,7 +191,7 @@ package struct WorkersStateMachine: Sendable {
     ) -> Serving {
         var serving = Serving()
         serving.actions = timePassed(to: time)
-        serving.conflict = conflict(of: request, as: key)
+        serving.conflict = conflict(of: request, as: key, on: connection)
         if serving.conflict != nil { return serving }
         if let other = keys[connection], other != key { serving.actions += gone(connection, at: time) }
         var worker = workers[key] ?? makeWorker(key, at: time)
@@ -226,11 +226,13 @@ package struct WorkersStateMachine: Sendable {
     }
 
     /// What becomes of a run when its worker is lost is one thing for all that work for its agent.
-    private func conflict(of request: ServeRequest, as key: Key) -> Conflict? {
+    private func conflict(of request: ServeRequest, as key: Key, on connection: ConnectionID) -> Conflict? {
         for agent in request.agents {
             guard let known = agents[agent], known.restart != request.restart else { continue }
+            // The one that has this connection gives way.
             let isServed = workers.values.contains {
-                $0.key != key && ($0.connection != nil || $0.hasLeases) && $0.agents.contains(agent)
+                $0.key != key && ($0.connection != nil && $0.connection != connection || $0.hasLeases)
+                    && $0.agents.contains(agent)
             }
             if isServed { return Conflict(agent: agent, restart: known.restart) }
         }

@@ -89,6 +89,18 @@ struct WorkersStateMachineTests {
         #expect(same.conflict == nil)
     }
 
+    /// Another worker over the same connection takes the place of the first one.
+    @Test func aWorkerThatGivesWayIsNoOther() {
+        var machine = Machine()
+        _ = machine.serve(Self.request(), as: Self.key, on: "c_1", at: 0)
+        let taken = machine.serve(Self.request(Self.other, restart: .resume), as: Self.other, on: "c_1", at: 1)
+        #expect(taken.conflict == nil)
+        // What it holds it holds still.
+        var working = Self.working()
+        let refused = working.serve(Self.request(Self.other, restart: .resume), as: Self.other, on: "c_1", at: 1)
+        #expect(refused.conflict != nil)
+    }
+
     @Test func theLeastLoadedIsAskedAndOneThatDidNotTakeComesLast() {
         var machine = Machine()
         _ = machine.serve(Self.request(capacity: 4), as: Self.key, on: "c_1", at: 0)

@@ -89,6 +89,26 @@ import Testing
         #expect(failed.usage?.inputTokens == 100 && failed.error.details?["used"] == 101)
     }
 
+    /// Also in the end of the run that they end.
+    @Test func theTokensOfAnAnswerBeyondTheBudgetCountOnce() async throws {
+        try await runtime { runtime in
+            await #expect(throws: (any Error).self) {
+                try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide") { run in
+                    let report = UsageReported(inputTokens: 50, outputTokens: 51)
+                    run.usage.count(report, of: "m_1")
+                    try await run.reportUsage(report, of: "m_1")
+                    try await run.progress("too late")
+                }
+            }
+        }
+        let last = try await log.read(LogRead(.thread("t_1", after: 0))).events.last
+        guard case .agentFailed(let failed)? = try last.map({ try EventDecoder.decode($0.bytes) })?.payload else {
+            Issue.record("the run goes on")
+            return
+        }
+        #expect(failed.usage?.inputTokens == 50 && failed.usage?.outputTokens == 51)
+    }
+
     /// What reaches the budget does not exceed it.
     @Test func theLastTokenMayBeUsed() async throws {
         try await runtime { runtime in try await Self.work(runtime, 50, 50) }
