@@ -9,8 +9,8 @@
 ///      └── begin on a later day (nothing was used before); didReport ────────┘
 /// ```
 ///
-/// What was used before the log was opened is read from it, once for each user, and only on the day of the opening: what came later
-/// was told of here.
+/// Tokens that were used before the log was opened are read from it, once for each user, and only on the day of the opening; later ones
+/// are reported here.
 struct TokenBudgetStateMachine: Sendable {
     enum BeginAction: Hashable {
         case known
@@ -45,7 +45,7 @@ struct TokenBudgetStateMachine: Sendable {
 
     func isReading(_ user: UserID) -> Bool { reading.contains(user) }
 
-    /// Whether ``begin(_:at:)`` says that a user is known.
+    /// `true` when nothing has to be read for a user.
     func isKnown(_ user: UserID, at time: Timestamp) -> Bool {
         !reading.contains(user) && (uses[user] != nil || time.utcDay > openedDay)
     }

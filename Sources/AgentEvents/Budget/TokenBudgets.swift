@@ -39,7 +39,7 @@ final class TokenBudgets: CommitObserver {
         return used >= limit ? error(used, at: time) : nil
     }
 
-    /// The error of a run under way that reports tokens; `nil` when its user has had so many left.
+    /// The error that ends a run whose report goes beyond its user's budget; `nil` within the budget.
     func refusal(of user: UserID, reporting tokens: Int64, at time: Timestamp) -> TokenBudgetError? {
         let used = TokenUsage.sum(state.withLock { $0.machine.tokens(of: user, at: time) }, tokens)
         return used > limit ? error(used, at: time) : nil
@@ -63,7 +63,7 @@ final class TokenBudgets: CommitObserver {
     /// Others write the log, too: each process counts what it commits, and what it reads at its beginning.
     func didAdvance(_ threads: [AdvancedThread]) {}
 
-    /// Whether ``prepare(_:)`` has nothing to do for a user.
+    /// `true` when ``prepare(_:)`` has nothing to read for a user.
     func isReady(for user: UserID) -> Bool {
         let now = environment.wallClock.now()
         return state.withLock { $0.machine.isKnown(user, at: now) }

@@ -47,7 +47,7 @@ package struct ContextChange: Hashable, Sendable {
     /// The beginning of the keys that only the service writes, beside those of grants.
     package static let reservedPrefix = "~"
 
-    /// Whether a key is one that only the service writes.
+    /// `true` for a key that only the service writes.
     package static func isReserved(_ key: String) -> Bool {
         key.hasPrefix(reservedPrefix) || key.hasPrefix(ThreadGrants.keyPrefix)
     }
@@ -69,7 +69,7 @@ package struct ContextChange: Hashable, Sendable {
         return ThreadState.kept(value) == nil ? .valueTooDeep : nil
     }
 
-    /// What it asks for, so that its key with another request is noticed.
+    /// The text of the change: a second request with the same idempotency key has to have the same.
     var canonicalText: String {
         var writer = JSONWriter()
         var parts: [JSONValue] = [

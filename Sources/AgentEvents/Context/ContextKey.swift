@@ -79,6 +79,6 @@ extension ThreadState {
 }
 
 extension ThreadState.Entry {
-    /// Whether the value is there for a reader at a time.
+    /// `true` while the value has not been removed, and its time is not over.
     public func isThere(at time: Timestamp) -> Bool { !isRemoved && (expiresAt.map { time < $0 } ?? true) }
 }

@@ -49,7 +49,7 @@ package struct ContextThread: Hashable, Sendable {
         self.name = name
     }
 
-    /// Whether an id is one of such a thread, or of nobody's.
+    /// `true` for the id of a user's space, and for each id that begins like one.
     package static func isReserved(_ thread: ThreadID) -> Bool { thread.rawValue.utf8.starts(with: prefix.utf8) }
 
     package var thread: ThreadID {

@@ -17,7 +17,7 @@ package struct ContextSpaceStateMachine: Hashable, Sendable {
     /// A value as it is in the space.
     package typealias Entry = ThreadState.Entry
 
-    /// What takes a change back.
+    /// The state before a change, to take it back.
     package struct Undo: Hashable, Sendable {
         fileprivate var state: ThreadState
         fileprivate var version: Int64
@@ -147,7 +147,7 @@ package struct ContextSpaceStateMachine: Hashable, Sendable {
     /// The reason in the event that removes a value which has expired.
     package static var expiryReason: String { "expired" }
 
-    /// When a value is to be removed; `nil` for one that stays, for grants, and for one that no removal can follow.
+    /// The time at which a value is to be removed; `nil` for one that stays, for grants, and for one that no removal can follow.
     private static func lapse(of entry: Entry) -> Timestamp? {
         entry.isRemoved || entry.version == .max || entry.key.hasPrefix(ThreadGrants.keyPrefix) ? nil : entry.expiresAt
     }

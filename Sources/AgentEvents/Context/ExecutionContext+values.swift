@@ -5,8 +5,7 @@ extension ExecutionContext {
 
     /// A value of the thread's context; `nil` for one that is not there, or whose time is over.
     ///
-    /// What was accepted before counts, whether it is committed or not. The values are read from the log once, and are in
-    /// memory afterwards.
+    /// Values that were accepted count, committed or not. They are read from the log once, and are in memory afterwards.
     ///
     /// - Throws: ``AgentEventsError`` when the log fails.
     public func entry(_ key: String) async throws(AgentEventsError) -> ContextEntry? {
@@ -117,7 +116,10 @@ extension ExecutionContext {
     ///
     /// - Returns: the version of the space after it.
     func version(after change: ContextChange) async throws(AgentEventsError) -> Int64 {
-        try await carryOut(change, key: nil).details?.value?.version ?? 0
+        guard let value = try await carryOut(change, key: nil).details?.value else {
+            preconditionFailure("only the answer to a repeated change has no version")
+        }
+        return value.version
     }
 
     /// Carries a change out; its event may not be committed yet.
@@ -137,7 +139,7 @@ extension ExecutionContext {
         return receipt
     }
 
-    /// What was answered to a change before: its version stands in its event, unless that was trimmed.
+    /// The details of the first answer to a repeated change: the version is in its event. `nil` when that was trimmed.
     private func details(
         ofChangeAt cursor: Cursor,
         _ position: UInt64
