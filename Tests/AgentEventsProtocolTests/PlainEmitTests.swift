@@ -70,6 +70,24 @@ struct PlainEmitTests {
         expectTheSame(Array(text.utf8))
     }
 
+    /// No member stands twice, wherever it is.
+    @Test(arguments: [
+        #""req":1"#, #""thread_id":"t""#, #""key":"k""#, #""user_id":"u""#, #""lease":"l""#, #""run_id":"r""#,
+        #""agent":"g""#, #""message_id":"m""#, #""text":"x""#, #""name":"d""#, #""value":1"#,
+        #""data":{"name":"d","value":1}"#,
+        #""events":[{"type":"message_delta","run_id":"r","agent":"g","data":{"message_id":"m","text":"x"}},{"type":"custom","data":{"name":"d","value":1}}]"#,
+    ])
+    func noMemberStandsTwice(_ member: String) {
+        let message =
+            #"{"op":"emit","req":1,"thread_id":"t","key":"k","user_id":"u","lease":"l","events":[{"type":"message_delta","run_id":"r","agent":"g","data":{"message_id":"m","text":"x"}},{"type":"custom","data":{"name":"d","value":1}}]}"#
+        #expect(isPlain(Array(message.utf8)))
+        let parts = message.split(separator: member, omittingEmptySubsequences: false)
+        #expect(parts.count == 2)
+        let doubled = Array(parts.joined(separator: "\(member),\(member)").utf8)
+        #expect(!isPlain(doubled))
+        expectTheSame(doubled)
+    }
+
     @Test func aBatchThatIsTooLargeIsLeftToTheTree() {
         let event = #"{"type":"custom","data":{"name":"d","value":1}}"#
         for count in 1...5 {
